@@ -1,0 +1,51 @@
+/*
+ * Executes and undoes plans: the only writer of host state; runs only in the guard process (and in
+ * the sleeper and `restore` once they hold the lock). Rules: safety.md section 3.
+ */
+#ifndef JT_CORE_CHANGE_H
+#define JT_CORE_CHANGE_H
+
+#include "core/plan.h"
+
+enum change_result {
+	CHANGE_EXACT,	/* the host shows what was wished (or, undoing, the old value) */
+	CHANGE_PARTIAL, /* counted things: fewer than wished */
+	CHANGE_PENDING, /* accepted, not yet effective */
+	CHANGE_REFUSED, /* the host keeps another value, or said no */
+	CHANGE_FOREIGN, /* undo only: another agent's value, left alone: residue */
+	CHANGE_GONE,	/* undo only: the object has gone or is another one now */
+	CHANGE_NOTHING, /* undo only: held the old value already */
+	CHANGE_NOT_RUN,
+};
+
+struct change_step_report {
+	enum change_result result;
+	int error;			 /* negative errno of a refusal, 0 */
+	char kept_value[PLAN_VALUE_MAX]; /* what the host shows now */
+	char why[256];			 /* in words; "" when exact */
+};
+
+struct change_report {
+	unsigned n_steps;
+	struct change_step_report steps[PLAN_MAX_STEPS];
+};
+
+/* Called before and after each step so that the guard can report progress; may be NULL. */
+typedef void change_progress_fn(void *arg, unsigned step, const char *text);
+
+/* Preflight of every step, nothing is written: identity, range, old value unchanged,
+ * format(parse(old)) == old. */
+int change_check(struct host *host, const struct plan *plan, struct change_report *ret);
+/* Applies all steps in order. The undo file must be on disk. On a failing step the earlier ones are
+ * undone and the failing step's errno is returned; ret says which. A partial counted step is not a
+ * failure. */
+int change_apply(struct host *host, const struct plan *plan, change_progress_fn *progress,
+		 void *arg, struct change_report *ret) _must_check_;
+/* Undoes in reverse order; every step is tried. 0: host is as before; 1: residue is left, ret says
+ * which. */
+int change_undo(struct host *host, const struct plan *plan, change_progress_fn *progress, void *arg,
+		struct change_report *ret) _must_check_;
+
+const char *change_result_name(enum change_result result); /* "exact", "partial", ... */
+
+#endif

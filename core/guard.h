@@ -1,0 +1,123 @@
+/*
+ * The guard: the single writer of host state, a process of its own, and its sleeper (safety.md
+ * section 1).
+ *
+ * Calling sequence in the program (dashboard or `jittertop set`): guard_start() before any thread
+ * exists, then requests (they only send), and guard_receive() whenever guard_fd() is readable.
+ * guard_close() reverts every trial that was not kept (as any death of this process does) unless it
+ * was detached.
+ *
+ * The guard holds the flock on <run dir>/lock, owns the undo files in the same directory, reverts
+ * when this process dies, when the deadline passes, or when told to. It also listens on <run
+ * dir>/guard.sock for the same requests from root's other commands (status, keep, undo).
+ *
+ * A transaction is named by its id (the N of the undo file). Several may be open; loss reverts them
+ * in reverse order.
+ */
+#ifndef JT_CORE_GUARD_H
+#define JT_CORE_GUARD_H
+
+#include "core/change.h"
+#include "core/undo.h"
+
+#define GUARD_DEFAULT_DEADLINE_NS (120 * NSEC_PER_SEC)
+
+struct guard; /* the program's end of it */
+
+struct guard_options {
+	const char *run_dir;			 /* NULL: the compiled-in one (/run/jittertop) */
+	const struct step_class *const *classes; /* NULL-terminated */
+	/* Opens the host the guard writes: called in the guard. NULL: host_open_live. */
+	int (*open_host)(void *arg, struct host **ret);
+	void *open_host_arg;
+	bool is_quiet; /* no recovery message on the log */
+};
+
+enum guard_state {
+	GUARD_ABSENT,	  /* not privileged, read only, captured root: nothing can be changed */
+	GUARD_READY,	  /* holds the lock */
+	GUARD_LOCKED,	  /* another instance holds the lock: read only; text says who */
+	GUARD_RECOVERING, /* undoing what a dead instance left */
+	GUARD_LOST,	  /* the guard died: the sleeper reverts; no more changes in this session */
+};
+
+enum transaction_state {
+	TRANSACTION_APPLYING,
+	TRANSACTION_TRIAL,
+	TRANSACTION_KEPT,
+	TRANSACTION_REVERTED,
+	TRANSACTION_REFUSED, /* nothing is changed: report says why */
+	TRANSACTION_RESIDUE, /* taken back but for some steps: report says which */
+};
+
+enum guard_event_type { GUARD_EVENT_STATE, GUARD_EVENT_PROGRESS, GUARD_EVENT_TRANSACTION };
+
+struct guard_event {
+	enum guard_event_type type;
+	enum guard_state state; /* GUARD_EVENT_STATE */
+	uint64_t request; /* what guard_apply() returned, for its transaction's events; 0: not ours
+			   */
+	uint64_t id;	  /* transaction */
+	enum transaction_state transaction;
+	uint64_t deadline_boottime_ns; /* trial: when the stack is taken back; 0: none */
+	uint64_t start_ns,
+		end_ns; /* CLOCK_MONOTONIC: first write, last read-back of the apply or the undo */
+	char text[256]; /* progress, reason, who holds the lock */
+	struct plan plan;	     /* as applied: TRANSACTION events */
+	struct change_report report; /* of the last apply or undo */
+};
+
+/* Forks guard and sleeper. -EPERM: not root; -EROFS etc: run dir unusable (why in words). */
+int guard_start(const struct guard_options *options, struct guard **ret, char *why,
+		size_t why_size) _must_check_;
+int guard_fd(const struct guard *guard);
+/* 1: *ret is filled; 0: nothing waits; negative: the guard is gone (once, as GUARD_EVENT_STATE
+ * GUARD_LOST first). */
+int guard_receive(struct guard *guard, struct guard_event *ret);
+
+/* revert_after_ns: 0: the stack's default (each guard_touch() extends it); otherwise this
+ * transaction's own, exactly. */
+int guard_apply(struct guard *guard, const struct plan *plan, uint64_t revert_after_ns,
+		uint64_t *ret_request) _must_check_;
+int guard_keep(struct guard *guard, uint64_t id) _must_check_;
+int guard_undo(struct guard *guard, uint64_t id) _must_check_; /* trial or kept */
+int guard_undo_all(struct guard *guard, bool with_kept) _must_check_;
+int guard_cancel(struct guard *guard)
+	_must_check_;		      /* the slow write that runs now; it is then taken back */
+int guard_touch(struct guard *guard); /* the user is there: extends the stack's deadline */
+/* From now on this process's end does not revert: only the deadlines and `undo` do (jittertop set).
+ */
+int guard_detach(struct guard *guard) _must_check_;
+void guard_close(
+	struct guard *guard); /* waits until trials are reverted (unless detached); NULL is fine */
+void guard_pids(const struct guard *guard, pid_t *ret_guard, pid_t *ret_sleeper);
+
+/* Commands of other processes: over <run dir>/guard.sock when an instance lives, otherwise by
+ * taking the lock. */
+struct guard_status {
+	bool is_locked; /* an instance holds the lock */
+	pid_t holder;	/* 0: unknown */
+	struct guard_transaction {
+		uint64_t id;
+		enum transaction_state state; /* trial or kept; RESIDUE: a damaged file */
+		uint64_t deadline_boottime_ns;
+		struct undo_header *header;
+		struct plan *plan; /* NULL when damaged */
+	} * transactions;
+	size_t n_transactions;
+};
+int guard_status_read(const struct guard_options *options, struct guard_status *ret) _must_check_;
+void guard_status_done(struct guard_status *status);
+
+/* What an outside command did, one per transaction, newest first. */
+typedef void guard_outcome_fn(void *arg, const struct guard_event *event);
+int guard_command_undo(const struct guard_options *options, uint64_t id, bool is_all,
+		       guard_outcome_fn *fn, void *arg, char *why, size_t why_size) _must_check_;
+int guard_command_keep(const struct guard_options *options, uint64_t id, guard_outcome_fn *fn,
+		       void *arg, char *why, size_t why_size) _must_check_;
+/* Undoes what a dead instance left (trials only). 0: nothing left or all restored, 1: residue,
+ * -EBUSY: an instance lives. */
+int guard_command_restore(const struct guard_options *options, guard_outcome_fn *fn, void *arg,
+			  char *why, size_t why_size) _must_check_;
+
+#endif

@@ -1,0 +1,19 @@
+/*
+ * The only call that changes the host. It is reachable from core/change.c alone (make check looks
+ * at the symbols) and runs only in the guard process.
+ *
+ * One open(O_WRONLY|O_TRUNC-less), one write(2) of the whole text, no newline added beyond the one
+ * given. Returns 0, -EROFS on a captured or synthetic host, -EIO on a short write, or what the
+ * kernel said.
+ */
+#ifndef JT_CORE_HOST_WRITE_H
+#define JT_CORE_HOST_WRITE_H
+
+#include "core/host.h"
+
+int host_write(struct host *host, const char *path, const char *text) _must_check_;
+/* Fake hosts: what the nth write from now does instead (a knob that lies). NULL text: refused with
+ * err. */
+void host_fake_write_becomes(struct host *host, unsigned nth_write, const char *text, int err);
+
+#endif

@@ -1,0 +1,44 @@
+/*
+ * A knob: a named setting. It lists its targets with their present values, and plans a change. It
+ * never writes. One const struct in the file of the subsystem it belongs to, one line in
+ * probes/probes.def.
+ */
+#ifndef JT_CORE_KNOB_H
+#define JT_CORE_KNOB_H
+
+#include "core/arena.h"
+#include "core/plan.h"
+
+enum knob_risk { KNOB_FREE, KNOB_PARTIAL, KNOB_DISRUPTIVE }; /* safety.md section 4 */
+
+struct knob_target {
+	const char *key;     /* entity or sub-object: "irq:36", "node:0/2048kB" */
+	const char *name;    /* for people: "virtio2-input.0" */
+	const char *value;   /* now, normalised; NULL: unreadable, see locked */
+	const char *choices; /* "CPU list of 0-7", "number of pages", "a|b|c" */
+	const char *locked;  /* NULL, or why it cannot be changed, in words */
+};
+
+struct knob_targets {
+	struct arena *arena; /* owns every string; the caller's */
+	struct knob_target *targets;
+	unsigned n_targets;
+};
+
+struct knob {
+	const char *name;    /* "irq_affinity" */
+	const char *family;  /* "irq", "memory" */
+	const char *summary; /* one line */
+	const char *cost;    /* what it costs and how it is undone, one or two lines */
+	enum knob_risk risk;
+	int (*targets)(struct host *host, struct knob_targets *ret);
+	/* Reads the present state through host and fills plan. On failure why says object, reason,
+	 * what to do. */
+	int (*plan)(struct host *host, const char *target, const char *value, struct plan *ret,
+		    char *why, size_t why_size);
+};
+
+void knob_targets_add(struct knob_targets *targets, const char *key, const char *name,
+		      const char *value, const char *choices, const char *locked);
+
+#endif

@@ -1,0 +1,60 @@
+/*
+ * A metric describes one value of one kind of entity; the text in it is what the generic table, the
+ * help and the JSON show. Const data, declared by the probe that fills it.
+ *
+ * A value is never a bare number: absent, denied, stale and zero are different states everywhere.
+ */
+#ifndef JT_CORE_METRIC_H
+#define JT_CORE_METRIC_H
+
+#include <stdbool.h>
+
+#include "core/util.h"
+
+enum metric_type {
+	METRIC_GAUGE,	  /* a number as it is now */
+	METRIC_COUNTER,	  /* grows; its rate is what people read. Going backwards gives no rate */
+	METRIC_TEXT,	  /* sanitised UTF-8 */
+	METRIC_CPUSET,	  /* canonical CPU or node list ("0-3,8"), as text */
+	METRIC_BOOL,	  /* 0 or 1 */
+	METRIC_HISTOGRAM, /* struct histogram_column of the last window */
+};
+
+enum unit { UNIT_NONE, UNIT_COUNT, UNIT_NS, UNIT_BYTES, UNIT_HZ, UNIT_PERCENT };
+
+struct metric {
+	/* snake_case with the unit in it (user_ns, size_bytes, freq_hz): also the JSON field. */
+	const char *name;
+	enum metric_type type;
+	enum unit unit;
+	const char *help;  /* one line */
+	const char *title; /* column header, at most 10 cells; NULL: not a column of the generic
+			      table */
+};
+
+enum value_state {
+	VALUE_ABSENT, /* this host does not have it, or the probe did not set it (zeroed memory) */
+	VALUE_OK,
+	VALUE_DENIED, /* exists, we may not read it */
+	VALUE_FAULT,  /* could not be read or understood: the probe's error says why */
+	VALUE_STALE,  /* the last good value of a probe that failed since */
+};
+
+struct histogram_column;
+
+struct value {
+	uint8_t state; /* enum value_state */
+	uint8_t is_float;
+	union {
+		uint64_t u64;
+		double f64;
+		const char *text; /* METRIC_TEXT, METRIC_CPUSET */
+		const struct histogram_column *histogram;
+	};
+};
+
+/* The JSON name of a counter's rate: x_ns -> x_share (ns per ns, 0 to 1 and more), x_bytes ->
+ * x_bytes_per_s, x_pages etc. -> x_hz. Writes into buf and returns it. */
+const char *metric_rate_name(const struct metric *metric, char *buf, size_t size);
+
+#endif

@@ -1,0 +1,46 @@
+/*
+ * A plan: plain data, the ordered steps of one change, each with the value it found and the value
+ * it wishes. Made by a knob, shown as the preview, sent to the guard, executed by core/change.
+ * Values are single-line text in the form the step's class compares.
+ */
+#ifndef JT_CORE_PLAN_H
+#define JT_CORE_PLAN_H
+
+#include "core/cpuset.h"
+#include "core/step.h"
+
+#define PLAN_MAX_STEPS 64
+#define PLAN_OBJECT_MAX 128
+#define PLAN_VALUE_MAX 512
+#define PLAN_TITLE_MAX 128
+
+struct plan_step {
+	const struct step_class *class;
+	char object[PLAN_OBJECT_MAX];
+	char identity[PLAN_OBJECT_MAX];
+	char old_value[PLAN_VALUE_MAX];
+	char new_value[PLAN_VALUE_MAX];
+};
+
+struct plan {
+	char title[PLAN_TITLE_MAX]; /* for people: "irq 41 -> cpu 0" */
+	struct cpuset affected;	    /* CPUs whose latency it touches: the effect strip's scope */
+	unsigned n_steps;
+	struct plan_step steps[PLAN_MAX_STEPS];
+};
+
+void plan_init(struct plan *plan);
+/* Reads old value and identity through the host, checks the wish with the class, appends the step.
+ * On failure nothing is appended and why says, in words, object, reason and what to do. */
+int plan_add(struct plan *plan, struct host *host, const struct step_class *class,
+	     const char *object, const char *new_value, char *why, size_t why_size) _must_check_;
+/* The path a step will write, "/" in front, for the preview. */
+int plan_step_path(const struct plan_step *step, char *buf, size_t size);
+/* Compares two values as the class does; negative errno when one of them does not parse. 1 equal, 0
+ * not. */
+int step_values_equal(const struct step_class *class, const char *a, const char *b);
+/* What the kernel shows, reduced to the class's form: CPU list canonical, bracketed word, number.
+ */
+int step_normalise(const struct step_class *class, const char *text, char *buf, size_t size);
+
+#endif

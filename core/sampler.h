@@ -1,0 +1,49 @@
+/*
+ * The sampler: runs probes on their periods, builds snapshots and hands them over.
+ *
+ * Two ways: sampler_run_once() in the calling thread (commands, tests), or sampler_start(): a
+ * thread of its own that publishes each snapshot by one atomic pointer exchange and signals an
+ * eventfd. The reader takes it with sampler_take() and owns that reference. A snapshot that was not
+ * taken in time is replaced by the next one.
+ *
+ * The sampler thread is the only user of its host while it runs; work that must read the host on
+ * behalf of the UI (listing a knob's targets, planning a change) is sent to it as a job.
+ */
+#ifndef JT_CORE_SAMPLER_H
+#define JT_CORE_SAMPLER_H
+
+#include "core/snapshot.h"
+
+struct sampler;
+
+/* Neither probes nor schema nor host are copied; they must outlive the sampler. */
+struct sampler *sampler_new(struct host *host, const struct schema *schema,
+			    const struct probe *const *probes, unsigned n_probes);
+void sampler_free(struct sampler *sampler); /* stops the thread; NULL is fine */
+
+/* Runs every probe that is due (all: every one, whatever its period and flags) and returns a new
+ * snapshot; the caller owns one reference. Not while the thread runs. */
+const struct snapshot *sampler_run_once(struct sampler *sampler, bool all);
+
+int sampler_start(struct sampler *sampler, uint64_t period_ns) _must_check_;
+/* Readable when a snapshot or a finished job waits; sampler_take() and sampler_job_done() clear it.
+ */
+int sampler_fd(const struct sampler *sampler);
+const struct snapshot *sampler_take(struct sampler *sampler); /* NULL: nothing new */
+void sampler_set_period(struct sampler *sampler, uint64_t period_ns);
+/* The kinds (schema indices as a bit set) on-demand probes are run for; up to 64 kinds. Any thread.
+ */
+void sampler_want(struct sampler *sampler, uint64_t kind_mask);
+void sampler_kick(struct sampler *sampler); /* tick now: a change was applied */
+
+/* run() is called in the sampler thread with its host and its latest snapshot; afterwards the job
+ * comes back. */
+struct sampler_job {
+	void (*run)(struct sampler_job *job, struct host *host, const struct snapshot *snap);
+	void *data;
+	struct sampler_job *next; /* the sampler's own */
+};
+void sampler_submit(struct sampler *sampler, struct sampler_job *job);
+struct sampler_job *sampler_job_done(struct sampler *sampler); /* NULL: none finished */
+
+#endif

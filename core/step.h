@@ -1,0 +1,44 @@
+/*
+ * A step class is the compiled-in rule for one kind of host setting: how an object's name becomes a
+ * path, how values are compared, and how the identity of the object is read. Undo files and guard
+ * messages name classes and objects, never paths, so that a forged file can set listed knobs only.
+ *
+ * One const struct beside the knob that uses it (probes/), listed in probes/probes.def.
+ */
+#ifndef JT_CORE_STEP_H
+#define JT_CORE_STEP_H
+
+#include "core/host.h"
+
+enum step_compare {
+	STEP_U64,     /* one decimal number */
+	STEP_CPULIST, /* a CPU list: compared as sets */
+	STEP_WORD, /* one word, compared as text; "[a] b" choice files compare the bracketed word */
+};
+
+enum step_flags {
+	STEP_COUNTED = 1 << 0, /* counted thing: a value between old and ours is ours; less than
+				  wished is "partial" */
+	STEP_LAGGING = 1 << 1, /* accepted first, effective later: poll effective() up to 1 s, then
+				  "pending" */
+	STEP_SLOW = 1 << 2,    /* the write may block for seconds: progress is reported */
+};
+
+struct step_class {
+	const char *name; /* "irq_affinity" */
+	enum step_compare compare;
+	unsigned flags;
+	/* Path of object ("irq:36") relative to the host's root into buf. -EINVAL: not an object of
+	 * this class. */
+	int (*path)(const char *object, char *buf, size_t size);
+	/* Identity text of the object now (chip+hwirq+action; ""), without blanks or newlines.
+	 * -ENOENT: gone. */
+	int (*identity)(struct host *host, const char *object, char *buf, size_t size);
+	/* Lagging classes: the effective value now, same form as the value. NULL otherwise. */
+	int (*effective)(struct host *host, const char *object, char *buf, size_t size);
+	/* Preflight of a wished value: 0, or -errno with a reason in words that says what to do. */
+	int (*check)(struct host *host, const char *object, const char *value, char *why,
+		     size_t why_size);
+};
+
+#endif

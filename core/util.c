@@ -1,0 +1,106 @@
+#include "core/util.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static void *check(void *p)
+{
+	if (!p)
+		abort();
+	return p;
+}
+
+void *xcalloc(size_t n, size_t size)
+{
+	return check(calloc(n ? n : 1, size ? size : 1));
+}
+
+void *xrealloc(void *p, size_t size)
+{
+	return check(realloc(p, size ? size : 1));
+}
+
+char *xstrdup(const char *s)
+{
+	return check(strdup(s));
+}
+
+char *xvasprintf(const char *fmt, va_list ap)
+{
+	char *s = NULL;
+
+	if (vasprintf(&s, fmt, ap) < 0)
+		abort();
+	return s;
+}
+
+char *xasprintf(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	char *s = xvasprintf(fmt, ap);
+	va_end(ap);
+	return s;
+}
+
+void freep(void *pp)
+{
+	free(*(void **)pp);
+}
+
+void fd_closep(int *fd)
+{
+	int saved = errno;
+
+	if (*fd >= 0)
+		(void)close(*fd);
+	errno = saved;
+}
+
+static int compare_digits(const char **a, const char **b)
+{
+	while (**a == '0')
+		(*a)++;
+	while (**b == '0')
+		(*b)++;
+
+	size_t la = strspn(*a, "0123456789"), lb = strspn(*b, "0123456789");
+	int order = la != lb ? (la < lb ? -1 : 1) : strncmp(*a, *b, la);
+
+	*a += la;
+	*b += lb;
+	return order;
+}
+
+int natural_compare(const char *a, const char *b)
+{
+	while (*a && *b) {
+		if (isdigit((unsigned char)*a) && isdigit((unsigned char)*b)) {
+			int order = compare_digits(&a, &b);
+			if (order)
+				return order;
+			continue;
+		}
+		if (*a != *b)
+			break;
+		a++;
+		b++;
+	}
+	return (unsigned char)*a - (unsigned char)*b;
+}
+
+int errno_is_absent(int err)
+{
+	return err == ENOENT || err == ENODEV || err == ENXIO || err == ENOTDIR ||
+	       err == EOPNOTSUPP;
+}
+
+int errno_is_denied(int err)
+{
+	return err == EACCES || err == EPERM;
+}
