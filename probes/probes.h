@@ -1,6 +1,6 @@
 /*
- * The registry of probes, knobs and step classes: what probes/probes.def lists. Only the composition root
- * (tui/main.c) and tests include this.
+ * The registry of probes, knobs and step classes: what probes/probes.def lists. Only the
+ * composition root (tui/main.c) and tests include this.
  */
 #ifndef JT_PROBES_PROBES_H
 #define JT_PROBES_PROBES_H

@@ -46,6 +46,10 @@ int cmd_error(const char *what, const char *fmt, ...) _printf_(2, 3);
 int cmd_usage(const char *what, const char *fmt, ...)
 	_printf_(2, 3); /* the same, returns EXIT_USAGE */
 
+/* Flushes stdout: EXIT_DONE, or EXIT_FAILED with its message when the output could not be written
+ * (full disk, closed pipe). */
+int cmd_flush(void);
+
 int cmd_dashboard(struct context *context); /* tui/dashboard.c */
 int cmd_snapshot(struct context *context);
 int cmd_probe(struct context *context);

@@ -1,0 +1,291 @@
+/*
+ * The composition root: the only file that sees the registry of probes/. Makes the process safe,
+ * parses the options that hold everywhere, opens the host and calls one command.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/host.h"
+#include "probes/probes.h"
+#include "tui/cmd.h"
+
+struct options {
+	const char *root, *topology;
+	bool is_read_only, is_no_color, is_help, is_version;
+};
+
+struct command {
+	const char *name;
+	int (*run)(struct context *context);
+	bool needs_this_machine; /* makes no sense on a captured or synthetic host */
+	const char *usage;
+};
+
+/* Kept in the order in which --help shows them. */
+static const struct command commands[] = {
+	{"snapshot", cmd_snapshot, false, "snapshot [--json] [-d SECONDS]"},
+	{"probe", cmd_probe, true,
+	 "probe [-c CPUS] [-D DUR] [-i INTERVAL] [-p PRIO] [--json] [--fail-above DUR]"},
+	{"knobs", cmd_knobs, false, "knobs [PATTERN] [--json]"},
+	{"set", cmd_set, true,
+	 "set KNOB@TARGET=VALUE ... [--dry-run] [--revert-after DUR | --keep] [--json]"},
+	{"status", cmd_status, true, "status [--json]"},
+	{"keep", cmd_keep, true, "keep [ID]"},
+	{"undo", cmd_undo, true, "undo [ID | --all]"},
+	{"restore", cmd_restore, true, "restore"},
+	{"capture", cmd_capture, true, "capture DIR"},
+};
+
+static void print_help(void)
+{
+	printf("usage: jittertop [options]            the dashboard\n");
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		printf("       jittertop %s\n", commands[i].usage);
+	fputs("\n"
+	      "everywhere:    --root DIR       a captured machine instead of this one (read only)\n"
+	      "               --topology TEXT  an hwloc synthetic machine (read only)\n"
+	      "               --read-only      change nothing, start no guard\n"
+	      "               --no-color       as NO_COLOR=1\n"
+	      "               --version, --help\n"
+	      "dashboard:     -d, --delay SECONDS   refresh period (default 1)\n"
+	      "               --theme NAME, --ascii, --view NAME, --no-measure, --no-mouse\n"
+	      "\n"
+	      "exit status: 0 done, 1 failed, 2 usage, 3 threshold exceeded, 4 partly applied or "
+	      "undo incomplete\n",
+	      stdout);
+}
+
+/* Descriptors 0-2 must be open: otherwise the first file opened would become somebody's stdout. */
+static void open_stdio(void)
+{
+	for (int fd = 0; fd <= 2; fd++) {
+		if (fcntl(fd, F_GETFD) < 0 && errno == EBADF && open("/dev/null", O_RDWR) < 0)
+			abort();
+	}
+}
+
+static bool is_plain_text(const char *s)
+{
+	if (strlen(s) > 512)
+		return false;
+	for (; *s; s++) {
+		if ((unsigned char)*s < 0x20 || (unsigned char)*s >= 0x7f)
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Only these variables survive, and only as plain text: TERMINFO, LD_*, HWLOC_* and the rest would
+ * let the invoking user of sudo steer libraries that run as root.
+ */
+static void rebuild_environment(void)
+{
+	static const char *const kept[] = {
+		"TERM",		  "LANG",      "LC_ALL",   "LC_CTYPE", "LC_NUMERIC",
+		"COLORTERM",	  "NO_COLOR",  "HOME",	   "USER",     "XDG_CONFIG_HOME",
+		"SSH_CONNECTION", "SUDO_USER", "SUDO_UID",
+	};
+	char *values[ARRAY_SIZE(kept)];
+
+	for (size_t i = 0; i < ARRAY_SIZE(kept); i++) {
+		const char *value = getenv(kept[i]);
+
+		values[i] = value && is_plain_text(value) ? xstrdup(value) : NULL;
+	}
+	/* Under sudo without -H both name the invoking user's files: root does not read those. */
+	bool is_foreign = geteuid() == 0 && values[ARRAY_SIZE(kept) - 1] != NULL;
+
+	if (clearenv())
+		abort();
+	for (size_t i = 0; i < ARRAY_SIZE(kept); i++) {
+		bool is_config = !strcmp(kept[i], "HOME") || !strcmp(kept[i], "XDG_CONFIG_HOME");
+
+		if (values[i] && !(is_foreign && is_config))
+			(void)setenv(kept[i], values[i], 1);
+		free(values[i]);
+	}
+	(void)setenv("PATH", "/usr/sbin:/usr/bin:/sbin:/bin", 1);
+}
+
+/* 1: argv[*i] is option name and *ret its value, 0: it is not, -1: its value is missing. */
+static int take_value(const char *name, int argc, char **argv, int *i, const char **ret)
+{
+	size_t len = strlen(name);
+
+	if (strncmp(argv[*i], name, len))
+		return 0;
+	if (argv[*i][len] == '=') {
+		*ret = argv[*i] + len + 1;
+		return 1;
+	}
+	if (argv[*i][len])
+		return 0;
+	if (*i + 1 >= argc)
+		return -1;
+	*ret = argv[++*i];
+	return 1;
+}
+
+static bool take_flag(struct options *options, const char *word)
+{
+	const struct {
+		const char *name;
+		bool *flag;
+	} flags[] = {
+		{"--read-only", &options->is_read_only}, {"--no-color", &options->is_no_color},
+		{"--help", &options->is_help},		 {"-h", &options->is_help},
+		{"--version", &options->is_version},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(flags); i++) {
+		if (!strcmp(word, flags[i].name)) {
+			*flags[i].flag = true;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Takes the options that hold everywhere out of argv, wherever they stand. Returns the new argc or
+ * -1. */
+static int take_options(int argc, char **argv, struct options *options)
+{
+	int n = 1;
+
+	for (int i = 1; i < argc; i++) {
+		if (!strcmp(argv[i], "--")) {
+			while (i < argc)
+				argv[n++] = argv[i++];
+			break;
+		}
+		if (take_flag(options, argv[i]))
+			continue;
+
+		int root = take_value("--root", argc, argv, &i, &options->root);
+		int topology =
+			root ? 0 : take_value("--topology", argc, argv, &i, &options->topology);
+
+		if (root < 0 || topology < 0) {
+			(void)cmd_usage(argv[i], "needs a value");
+			return -1;
+		}
+		if (!root && !topology)
+			argv[n++] = argv[i];
+	}
+	argv[n] = NULL;
+	return n;
+}
+
+static const struct command *find_command(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+		if (!strcmp(commands[i].name, name))
+			return &commands[i];
+	}
+	return NULL;
+}
+
+static int open_host(const struct options *options, struct host **ret)
+{
+	if (options->root) {
+		int err = host_open_captured(options->root, ret);
+		return err < 0 ? cmd_error(options->root, "cannot open this captured root: %s",
+					   strerror(-err))
+			       : 0;
+	}
+	if (options->topology) {
+		int err = host_open_synthetic(options->topology, ret);
+		return err < 0 ? cmd_error("--topology",
+					   "hwloc does not understand '%s': try 'pack:2 numa:1 "
+					   "l3:2 core:4 pu:2'",
+					   options->topology)
+			       : 0;
+	}
+
+	int err = host_open_live(ret);
+	return err < 0 ? cmd_error("this machine", "cannot open: %s", strerror(-err)) : 0;
+}
+
+static const char *why_read_only(const struct options *options)
+{
+	if (options->root)
+		return "a captured machine cannot be changed";
+	if (options->topology)
+		return "a synthetic machine cannot be changed";
+	if (options->is_read_only)
+		return "started with --read-only";
+	if (geteuid() != 0)
+		return "needs root";
+	return NULL;
+}
+
+static int run(const struct command *command, const struct options *options, int argc, char **argv)
+{
+	static const struct registry registry = {
+		.probes = probe_registry,
+		.knobs = knob_registry,
+		.classes = step_class_registry,
+	};
+	struct registry filled = registry;
+	struct context context = {
+		.registry = &filled,
+		.guard = {.classes = step_class_registry},
+		.why_read_only = why_read_only(options),
+		.is_color = !options->is_no_color && !getenv("NO_COLOR"),
+		.argc = argc,
+		.argv = argv,
+	};
+
+	filled.n_probes = probe_registry_count;
+	context.is_read_only = context.why_read_only != NULL;
+	if (command && command->needs_this_machine && (options->root || options->topology))
+		return cmd_usage(command->name,
+				 "works on this machine only, not with --root or --topology");
+
+	int status = open_host(options, &context.host);
+	if (status)
+		return status;
+	context.schema = schema_new(filled.probes, filled.n_probes);
+	status = command ? command->run(&context) : cmd_dashboard(&context);
+	schema_free(context.schema);
+	host_close(context.host);
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	open_stdio();
+	rebuild_environment();
+	umask(077);
+
+	struct options options = {0};
+	argc = take_options(argc, argv, &options);
+	if (argc < 0)
+		return EXIT_USAGE;
+	if (options.is_help) {
+		print_help();
+		return cmd_flush();
+	}
+	if (options.is_version) {
+		printf("jittertop %s\n", PACKAGE_VERSION);
+		return cmd_flush();
+	}
+	if (options.root && options.topology)
+		return cmd_usage("--topology", "cannot be given together with --root");
+	if (argc < 2 || argv[1][0] == '-')
+		return run(NULL, &options, argc, argv);
+
+	const struct command *command = find_command(argv[1]);
+	if (!command)
+		return cmd_usage(argv[1], "is no command; jittertop --help lists them");
+
+	int status = run(command, &options, argc - 1, argv + 1);
+	int flushed = cmd_flush();
+	return status ? status : flushed;
+}
