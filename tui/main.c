@@ -227,14 +227,14 @@ static const char *why_read_only(const struct options *options)
 
 static int run(const struct command *command, const struct options *options, int argc, char **argv)
 {
-	static const struct registry registry = {
+	const struct registry registry = {
 		.probes = probe_registry,
+		.n_probes = probe_registry_count,
 		.knobs = knob_registry,
 		.classes = step_class_registry,
 	};
-	struct registry filled = registry;
 	struct context context = {
-		.registry = &filled,
+		.registry = &registry,
 		.guard = {.classes = step_class_registry},
 		.why_read_only = why_read_only(options),
 		.is_color = !options->is_no_color && !getenv("NO_COLOR"),
@@ -242,7 +242,6 @@ static int run(const struct command *command, const struct options *options, int
 		.argv = argv,
 	};
 
-	filled.n_probes = probe_registry_count;
 	context.is_read_only = context.why_read_only != NULL;
 	if (command && command->needs_this_machine && (options->root || options->topology))
 		return cmd_usage(command->name,
@@ -251,7 +250,7 @@ static int run(const struct command *command, const struct options *options, int
 	int status = open_host(options, &context.host);
 	if (status)
 		return status;
-	context.schema = schema_new(filled.probes, filled.n_probes);
+	context.schema = schema_new(registry.probes, registry.n_probes);
 	status = command ? command->run(&context) : cmd_dashboard(&context);
 	schema_free(context.schema);
 	host_close(context.host);
