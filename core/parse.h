@@ -13,8 +13,9 @@ int parse_u64(const char *text, uint64_t *ret) _must_check_;	 /* decimal */
 int parse_i64(const char *text, int64_t *ret) _must_check_;	 /* decimal, optional '-' */
 int parse_hex_u64(const char *text, uint64_t *ret) _must_check_; /* optional 0x */
 int parse_f64(const char *text,
-	      double *ret) _must_check_; /* "3.16", not locale dependent, no exponent */
-/* "10s", "1ms", "200us", "50ns", "2min", "1h"; a bare number is seconds ("1.5" too). */
+	      double *ret) _must_check_; /* "3.16", optional '-', not locale dependent, no exponent */
+/* "10s", "1ms", "200us", "50ns", "2min", "1h"; a bare number is seconds; "1.5ms" too, with at most 9
+ * decimals. Less than 1 ns is cut off. */
 int parse_duration_ns(const char *text, uint64_t *ret_ns) _must_check_;
 
 /*
@@ -40,7 +41,7 @@ struct key_value {
 };
 int parse_key_value(const char *line, size_t len, char separator,
 		    struct key_value *ret) _must_check_;
-/* The number in front of an optional " kB" of a meminfo-like value, in bytes. */
+/* A meminfo-like value: "12 kB" is 12288, a number without unit (HugePages_Total) is itself. */
 int parse_kb(const char *text, size_t len, uint64_t *ret_bytes) _must_check_;
 
 #endif

@@ -2,7 +2,12 @@
  * The one ingress sanitiser for text that a guest, a container, a device or a process chose (comm,
  * interface, action and PCI names): what comes out may be sent to a terminal, a log or JSON.
  * Control characters (C0, C1, DEL), invalid UTF-8, bidi controls, zero-width and combining
- * characters become visible escapes: \e, \n, \xNN, \uNNNN. Never truncates inside a character.
+ * characters become visible escapes: \e, \n, \t, \xNN, \uNNNN, \UNNNNNNNN. Never truncates inside a
+ * character or an escape.
+ *
+ * A backslash in the text stays as it is: a name may therefore look like an escape, which harms
+ * nobody who only shows it, and clean text always comes out byte for byte. What must be reversible
+ * (undo files) has its own escaping.
  */
 #ifndef JT_CORE_TEXT_H
 #define JT_CORE_TEXT_H
