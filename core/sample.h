@@ -49,6 +49,8 @@ void sample_reset(struct sample *sample);
 /* Sets status and error from what probe->sample() returned (0 or negative errno). */
 void sample_finish(struct sample *sample, int result);
 
+/* Appends a row. It lives until the next sample_row() for the same set, so fill it at once. Listing
+ * a key twice is one entity with the later row's values. */
 struct sample_row *sample_row(struct sample *sample, unsigned set, const char *parent,
 			      const char *name, const char *key_format, ...) _printf_(5, 6);
 void sample_u64(struct sample_row *row, unsigned metric, uint64_t value);

@@ -5,12 +5,28 @@
  *
  * Rates: from each sample's own timestamps; a probe that did not run in this tick keeps its values
  * and rates; a counter that went backwards, a new entity, or a state other than VALUE_OK on either
- * side has no rate (NAN). Entities are joined by key, never by index.
+ * side has no rate (NAN). Entities are joined by key, never by index; an entity whose name changed
+ * is another thing under an old number (IRQs) and starts without rates.
+ *
+ * Several probes may list one entity. The first in the probes' order decides its place and, where
+ * it gives one, its name; the first parent given counts. An entity lives as long as one probe lists
+ * it.
+ *
+ * A probe that failed in its last run (its rows are then ignored, whatever the failure):
+ * - it had worked before: the values of its last good run stay as VALUE_STALE without rates, and
+ * the entities it listed stay, for SNAPSHOT_STALE_NS beyond its period;
+ * - from the start, or for longer than that: its values of entities that others list are
+ *   VALUE_DENIED or VALUE_FAULT, or VALUE_ABSENT when the host does not have the thing; entities
+ *   that it alone listed are gone.
+ * In both cases its probe_status says why. A probe that is not asked for (NULL, SAMPLE_NONE) leaves
+ * VALUE_ABSENT.
  */
 #ifndef JT_CORE_SNAPSHOT_H
 #define JT_CORE_SNAPSHOT_H
 
 #include "core/probe.h"
+
+#define SNAPSHOT_STALE_NS (10 * NSEC_PER_SEC)
 
 /* All kinds and their metrics, collected once from the probes; outlives every snapshot. */
 struct schema;
@@ -61,7 +77,8 @@ struct snapshot {
 	const struct snapshot_table *tables; /* by kind index */
 };
 
-/* samples[i] is probe i's latest, or NULL. prev may be NULL. Returns with one reference. */
+/* samples[i] is the latest one of the schema's probe i, or NULL. prev may be NULL, else it is the
+ * last one built from the same schema. Nothing of samples is kept. Returns with one reference. */
 struct snapshot *snapshot_build(const struct schema *schema, const struct snapshot *prev,
 				struct sample *const *samples, unsigned n_samples, uint64_t now_ns,
 				uint64_t wall_ns);
