@@ -16,15 +16,20 @@
 
 struct sampler;
 
-/* Neither probes nor schema nor host are copied; they must outlive the sampler. */
+/* probes are those of the schema. Neither probes nor schema nor host are copied; they must outlive
+ * the sampler. */
 struct sampler *sampler_new(struct host *host, const struct schema *schema,
 			    const struct probe *const *probes, unsigned n_probes);
 void sampler_free(struct sampler *sampler); /* stops the thread; NULL is fine */
 
 /* Runs every probe that is due (all: every one, whatever its period and flags) and returns a new
- * snapshot; the caller owns one reference. Not while the thread runs. */
+ * snapshot; the caller owns one reference. Not while the thread runs. A probe is opened by its
+ * first run, in the thread that runs it; an open that fails is the probe's status and tried again.
+ */
 const struct snapshot *sampler_run_once(struct sampler *sampler, bool all);
 
+/* The first tick is at once, then on a fixed grid: ticks that were missed are skipped. Periods
+ * below 10 ms are 10 ms. */
 int sampler_start(struct sampler *sampler, uint64_t period_ns) _must_check_;
 /* Readable when a snapshot or a finished job waits; sampler_take() and sampler_job_done() clear it.
  */
@@ -32,12 +37,16 @@ int sampler_fd(const struct sampler *sampler);
 const struct snapshot *sampler_take(struct sampler *sampler); /* NULL: nothing new */
 void sampler_set_period(struct sampler *sampler, uint64_t period_ns);
 /* The kinds (schema indices as a bit set) on-demand probes are run for; up to 64 kinds. Any thread.
- */
+ * A kind that is new in the mask gets a tick soon; of a kind no longer wanted the last values stay
+ * for SNAPSHOT_STALE_NS, then they are absent. */
 void sampler_want(struct sampler *sampler, uint64_t kind_mask);
-void sampler_kick(struct sampler *sampler); /* tick now: a change was applied */
+/* Tick now, because a change was applied: every probe but the on-demand ones nobody wants runs,
+ * whatever its period. (Kicks within 50 ms of a tick are one tick, 50 ms after it.) */
+void sampler_kick(struct sampler *sampler);
 
-/* run() is called in the sampler thread with its host and its latest snapshot; afterwards the job
- * comes back. */
+/* run() is called in the sampler thread, between ticks, with its host and its latest snapshot (NULL
+ * before the first); afterwards the job comes back. Jobs are the caller's memory; those that
+ * sampler_free() overtakes are not run. */
 struct sampler_job {
 	void (*run)(struct sampler_job *job, struct host *host, const struct snapshot *snap);
 	void *data;
