@@ -1,0 +1,105 @@
+#include "tui/view.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#define VIEW(name) extern const struct view view_##name;
+#include "tui/views.def"
+#undef VIEW
+
+const struct view *const view_registry[] = {
+#define VIEW(name) &view_##name,
+#include "tui/views.def"
+#undef VIEW
+};
+const unsigned view_count = ARRAY_SIZE(view_registry);
+
+/* Kinds whose entities a knob sets. from/to: prefixes exchanged to get the knob's target. */
+static const struct {
+	const char *kind, *knob, *from, *to;
+} knob_links[] = {
+	{"irq", "irq_affinity", "irq:", "irq:"},
+	{"hugepool", "hugepages", "hugepool:", "node:"},
+};
+
+int view_by_name(const char *name)
+{
+	for (unsigned i = 0; i < view_count; i++) {
+		if (strcmp(view_registry[i]->name, name) == 0)
+			return (int)i;
+	}
+	return -1;
+}
+
+int view_by_key(uint32_t key)
+{
+	for (unsigned i = 0; i < view_count; i++) {
+		if ((unsigned char)view_registry[i]->key == key)
+			return (int)i;
+	}
+	return -1;
+}
+
+bool view_knob_of(const struct entity *entity, const char **ret_knob, char *ret_target,
+		  size_t size)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(knob_links); i++) {
+		size_t n = strlen(knob_links[i].from);
+
+		if (strcmp(entity->kind->name, knob_links[i].kind) != 0 ||
+		    strncmp(entity->key, knob_links[i].from, n) != 0)
+			continue;
+		*ret_knob = knob_links[i].knob;
+		snprintf(ret_target, size, "%s%s", knob_links[i].to, entity->key + n);
+		return true;
+	}
+	return false;
+}
+
+bool table_command(struct table_state *state, unsigned n_rows, enum command command)
+{
+	unsigned last = n_rows ? n_rows - 1 : 0, page = state->page ? state->page : 1;
+
+	if (state->cursor > last)
+		state->cursor = last;
+	if (command == COMMAND_UP)
+		state->cursor -= state->cursor > 0;
+	else if (command == COMMAND_DOWN)
+		state->cursor += state->cursor < last;
+	else if (command == COMMAND_PAGE_UP)
+		state->cursor -= state->cursor < page ? state->cursor : page;
+	else if (command == COMMAND_PAGE_DOWN)
+		state->cursor = last - state->cursor < page ? last : state->cursor + page;
+	else if (command == COMMAND_FIRST)
+		state->cursor = 0;
+	else if (command == COMMAND_LAST)
+		state->cursor = last;
+	else
+		return false;
+	return true;
+}
+
+bool text_contains(const char *text, const char *needle)
+{
+	size_t n = strlen(needle);
+
+	for (; *text; text++) {
+		if (strncasecmp(text, needle, n) == 0)
+			return true;
+	}
+	return n == 0;
+}
+
+enum role entity_format(const struct entity *entity, const char *metric, char *buf, size_t size)
+{
+	int i = entity ? kind_metric(entity->kind, metric) : -1;
+
+	if (i < 0) {
+		snprintf(buf, size, "-");
+		return ROLE_VALUE_ABSENT;
+	}
+	return format_metric(entity->kind->metrics[i], &entity->values[i], entity->rates[i], buf,
+			     size);
+}

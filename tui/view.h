@@ -1,0 +1,106 @@
+/*
+ * A view turns a frame (snapshot, digest, session) and its own state into cells, and commands into
+ * state or a request. It reads neither host nor clock and knows no terminal: time comes with the
+ * frame.
+ *
+ * Adding a view is one file that defines a const struct view and one line in views.def.
+ */
+#ifndef JT_TUI_VIEW_H
+#define JT_TUI_VIEW_H
+
+#include "core/knob.h"
+#include "tui/format.h"
+#include "tui/keys.h"
+#include "tui/machine.h"
+#include "tui/session.h"
+#include "tui/widget.h"
+
+/* The knobs with their targets, as a job in the sampler listed them. */
+struct knob_list {
+	struct arena *arena;
+	struct knob_list_item {
+		const struct knob *knob;
+		struct knob_targets targets;
+		int error; /* negative errno of targets() */
+	} * items;
+	unsigned n_items;
+};
+
+/* All a view may draw from. */
+struct frame {
+	const struct snapshot *snap;   /* NULL: none yet; the frame around the view says so */
+	const struct machine *machine; /* NULL with snap */
+	const struct history *history; /* NULL: no sparklines */
+	const struct session *session;
+	const struct knob_list *knobs; /* NULL: not listed yet */
+	uint64_t now_ns, boottime_ns;
+	double self_share; /* CPU time of this program per time; NAN: unknown */
+	uint64_t period_ns;
+	const char *source;	   /* "", "captured", "synthetic" */
+	const char *why_no_change; /* NULL: knobs may be changed */
+	const char *why_not_measured; /* NULL: wakeup latency is measured */
+	bool is_paused;
+};
+
+enum ui_request_type {
+	UI_NONE,
+	UI_EDIT,    /* knob and target */
+	UI_UNDO,    /* id */
+	UI_MESSAGE, /* text */
+};
+
+struct ui_request {
+	enum ui_request_type type;
+	const char *knob;	      /* static */
+	char target[PLAN_OBJECT_MAX]; /* key of a knob's target */
+	uint64_t id;
+	char text[160];
+};
+
+struct view {
+	const char *name; /* also for --view */
+	char key;	  /* '0' to '9' */
+	const char *summary;
+	const char *kind;  /* for views made of the generic table; else NULL */
+	const char *kinds; /* blank-separated kinds to ask on-demand probes for; "*": the view's
+			      wants() says */
+	enum command hints[8]; /* commands shown in the bottom bar, COMMAND_NONE ends */
+	size_t state_size;     /* zeroed before init() */
+	void (*init)(const struct view *view, void *state);
+	/* May adjust scroll positions in state to the pane's size, nothing else. */
+	void (*draw)(const struct view *view, void *state, const struct frame *frame,
+		     const struct pane *pane);
+	/* Returns false for a command the view does not use. */
+	bool (*command)(const struct view *view, void *state, const struct frame *frame,
+			enum command command, struct ui_request *ret);
+	/* Moves to the next (1) or previous (-1) row that contains needle, or stays at one (0).
+	 * NULL: no search here. */
+	bool (*search)(const struct view *view, void *state, const struct frame *frame,
+		       const char *needle, int direction);
+	/* A click at (x, y) of the pane last drawn. NULL: not used. */
+	void (*click)(const struct view *view, void *state, const struct frame *frame, int x,
+		      int y);
+	/* The kind wanted now, when kinds is "*". */
+	const char *(*wants)(const struct view *view, const void *state);
+	void (*done)(void *state); /* frees what state owns, not itself; may be NULL */
+};
+
+extern const struct view *const view_registry[];
+extern const unsigned view_count;
+/* Index in the registry, -1: none. */
+int view_by_name(const char *name);
+int view_by_key(uint32_t key);
+
+/* --- parts several views use --- */
+
+/* The knob that edits an entity of that kind, and the target it has there. False: none. */
+bool view_knob_of(const struct entity *entity, const char **ret_knob, char *ret_target,
+		  size_t size);
+/* Cursor keys of lists and tables. */
+bool table_command(struct table_state *state, unsigned n_rows, enum command command);
+/* Case-insensitive for ASCII. */
+bool text_contains(const char *text, const char *needle);
+/* The value of metric as text with its role; "-" when the entity has none. */
+enum role entity_format(const struct entity *entity, const char *metric, char *buf, size_t size);
+
+#endif
