@@ -30,8 +30,11 @@ struct change_report {
 	struct change_step_report steps[PLAN_MAX_STEPS];
 };
 
-/* Called before and after each step so that the guard can report progress; may be NULL. */
-typedef void change_progress_fn(void *arg, unsigned step, const char *text);
+/* Called before and after each step so that the guard can report progress; may be NULL. Applying,
+ * a value other than 0 stops (-ECANCELED: the steps done so far are undone); undoing, it is
+ * ignored.
+ */
+typedef int change_progress_fn(void *arg, unsigned step, const char *text);
 
 /* Preflight of every step, nothing is written: identity, range, old value unchanged,
  * format(parse(old)) == old. */

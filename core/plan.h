@@ -31,7 +31,8 @@ struct plan {
 
 void plan_init(struct plan *plan);
 /* Reads old value and identity through the host, checks the wish with the class, appends the step.
- * On failure nothing is appended and why says, in words, object, reason and what to do. */
+ * On failure nothing is appended and why says, in words, object, reason and what to do; on success
+ * why is "" or a warning. -EEXIST: the plan has this object already, -E2BIG: too many steps. */
 int plan_add(struct plan *plan, struct host *host, const struct step_class *class,
 	     const char *object, const char *new_value, char *why, size_t why_size) _must_check_;
 /* The path a step will write, "/" in front, for the preview. */

@@ -36,9 +36,13 @@ struct step_class {
 	int (*identity)(struct host *host, const char *object, char *buf, size_t size);
 	/* Lagging classes: the effective value now, same form as the value. NULL otherwise. */
 	int (*effective)(struct host *host, const char *object, char *buf, size_t size);
-	/* Preflight of a wished value: 0, or -errno with a reason in words that says what to do. */
+	/* Preflight of a wished value: 0, or -errno with a reason in words that says what to do.
+	 * With 0 why is "" or a warning the user should see ("needs more than is free now"). */
 	int (*check)(struct host *host, const char *object, const char *value, char *why,
 		     size_t why_size);
+	/* What a write's errno (positive) means for this class, in words; NULL: nothing better than
+	 * strerror(). May be NULL itself. */
+	const char *(*explain)(int err);
 };
 
 #endif

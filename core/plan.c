@@ -1,0 +1,227 @@
+#include "core/plan.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/parse.h"
+#include "core/plan_internal.h"
+
+void plan_init(struct plan *plan)
+{
+	memset(plan, 0, sizeof(*plan));
+}
+
+/* Copies text without blanks and newlines around it. -ENOSPC: too long. */
+static int copy_trimmed(const char *text, size_t len, char *buf, size_t size)
+{
+	static const char blanks[] = " \t\n";
+
+	while (len > 0 && strchr(blanks, text[0])) {
+		text++;
+		len--;
+	}
+	while (len > 0 && strchr(blanks, text[len - 1]))
+		len--;
+	if (len >= size)
+		return -ENOSPC;
+	memcpy(buf, text, len);
+	buf[len] = '\0';
+	return 0;
+}
+
+static int normalise_u64(const char *text, char *buf, size_t size)
+{
+	uint64_t value;
+	int err = parse_u64(text, &value);
+
+	if (err)
+		return err;
+	int len = snprintf(buf, size, "%llu", (unsigned long long)value);
+	return len < 0 || (size_t)len >= size ? -ENOSPC : 0;
+}
+
+static int normalise_cpulist(const char *text, char *buf, size_t size)
+{
+	struct cpuset set;
+	int err = cpuset_parse_list(text, &set);
+
+	if (err)
+		return err;
+	int len = cpuset_format_list(&set, buf, size);
+	return len < 0 ? len : 0;
+}
+
+static int normalise_word(const char *text, char *buf, size_t size)
+{
+	const char *open = strchr(text, '[');
+	const char *from = open ? open + 1 : text;
+	const char *end = open ? strchr(from, ']') : from + strlen(from);
+
+	if (!end || end == from)
+		return -EINVAL;
+	size_t len = (size_t)(end - from);
+	if (len >= size)
+		return -ENOSPC;
+	if (strcspn(from, " \t\n[") < len)
+		return -EINVAL;
+	memmove(buf, from, len);
+	buf[len] = '\0';
+	return 0;
+}
+
+int step_normalise(const struct step_class *class, const char *text, char *buf, size_t size)
+{
+	char trimmed[PLAN_VALUE_MAX * 2];
+	int err = copy_trimmed(text, strlen(text), trimmed, sizeof(trimmed));
+
+	if (err)
+		return err;
+	switch (class->compare) {
+	case STEP_U64:
+		return normalise_u64(trimmed, buf, size);
+	case STEP_CPULIST:
+		return normalise_cpulist(trimmed, buf, size);
+	case STEP_WORD:
+		return normalise_word(trimmed, buf, size);
+	}
+	return -EINVAL;
+}
+
+int step_values_equal(const struct step_class *class, const char *a, const char *b)
+{
+	char normal_a[PLAN_VALUE_MAX], normal_b[PLAN_VALUE_MAX];
+	int err = step_normalise(class, a, normal_a, sizeof(normal_a));
+
+	if (!err)
+		err = step_normalise(class, b, normal_b, sizeof(normal_b));
+	return err ? err : strcmp(normal_a, normal_b) == 0;
+}
+
+int step_read(struct host *host, const struct step_class *class, const char *object, char *buf,
+	      size_t size)
+{
+	char path[512], text[PLAN_VALUE_MAX], trimmed[PLAN_VALUE_MAX];
+	int err = class->path(object, path, sizeof(path));
+
+	if (err)
+		return err;
+	ssize_t len = host_read(host, path, text, sizeof(text));
+	if (len < 0)
+		return (int)len;
+	err = step_normalise(class, text, buf, size);
+	if (err || class->compare == STEP_WORD)
+		return err;
+	err = copy_trimmed(text, strlen(text), trimmed, sizeof(trimmed));
+	if (err)
+		return err;
+	return strcmp(trimmed, buf) ? -EILSEQ : 0;
+}
+
+const char *step_explain(const struct step_class *class, int err)
+{
+	const char *text = class->explain ? class->explain(-err) : NULL;
+
+	return text ? text : strerror(-err);
+}
+
+int plan_step_path(const struct plan_step *step, char *buf, size_t size)
+{
+	if (size < 2)
+		return -ENOSPC;
+	buf[0] = '/';
+	return step->class->path(step->object, buf + 1, size - 1);
+}
+
+static bool has_object(const struct plan *plan, const struct step_class *class, const char *object)
+{
+	for (unsigned i = 0; i < plan->n_steps; i++) {
+		if (plan->steps[i].class == class && !strcmp(plan->steps[i].object, object))
+			return true;
+	}
+	return false;
+}
+
+/* Identity and present value into step. */
+static int read_present(struct plan_step *step, struct host *host, char *why, size_t why_size)
+{
+	const struct step_class *class = step->class;
+	int err = class->identity(host, step->object, step->identity, sizeof(step->identity));
+
+	if (err) {
+		(void)snprintf(why, why_size, "%s: %s: `jittertop knobs` lists what there is",
+			       step->object,
+			       errno_is_absent(-err) ? "there is none on this host"
+						     : strerror(-err));
+		return err;
+	}
+	err = step_read(host, class, step->object, step->old_value, sizeof(step->old_value));
+	if (!err)
+		return 0;
+	if (err == -EILSEQ)
+		(void)snprintf(why, why_size,
+			       "%s: its present value cannot be put back exactly as it is "
+			       "(reads as %s): it is left alone",
+			       step->object, step->old_value);
+	else if (err == -EFBIG || err == -ENOSPC)
+		(void)snprintf(why, why_size, "%s: its present value is longer than %d bytes",
+			       step->object, PLAN_VALUE_MAX - 1);
+	else
+		(void)snprintf(why, why_size, "%s: the present value cannot be read: %s",
+			       step->object, strerror(-err));
+	return err;
+}
+
+static int check_wish(struct plan_step *step, struct host *host, const char *new_value, char *why,
+		      size_t why_size)
+{
+	static const char *const wanted[] = {
+		[STEP_U64] = "a whole number",
+		[STEP_CPULIST] = "a CPU list such as 0-3,8",
+		[STEP_WORD] = "one word",
+	};
+	int err = step_normalise(step->class, new_value, step->new_value, sizeof(step->new_value));
+
+	if (err) {
+		(void)snprintf(why, why_size, "%s: \"%.64s\" is not %s", step->object, new_value,
+			       wanted[step->class->compare]);
+		return err;
+	}
+	if (!step->class->check)
+		return 0;
+	return step->class->check(host, step->object, step->new_value, why, why_size);
+}
+
+int plan_add(struct plan *plan, struct host *host, const struct step_class *class,
+	     const char *object, const char *new_value, char *why, size_t why_size)
+{
+	char path[512];
+
+	if (why_size > 0)
+		why[0] = '\0';
+	if (plan->n_steps == PLAN_MAX_STEPS) {
+		(void)snprintf(why, why_size, "more than %d steps: use several changes",
+			       PLAN_MAX_STEPS);
+		return -E2BIG;
+	}
+	if (strlen(object) >= PLAN_OBJECT_MAX || class->path(object, path, sizeof(path))) {
+		(void)snprintf(why, why_size, "%.64s: no such thing for %s: see `jittertop knobs`",
+			       object, class->name);
+		return -EINVAL;
+	}
+	if (has_object(plan, class, object)) {
+		(void)snprintf(why, why_size, "%s is set twice in one change", object);
+		return -EEXIST;
+	}
+
+	struct plan_step *step = &plan->steps[plan->n_steps];
+	memset(step, 0, sizeof(*step));
+	step->class = class;
+	(void)snprintf(step->object, sizeof(step->object), "%s", object);
+	int err = read_present(step, host, why, why_size);
+	if (!err)
+		err = check_wish(step, host, new_value, why, why_size);
+	if (!err)
+		plan->n_steps++;
+	return err;
+}
