@@ -1,0 +1,91 @@
+/*
+ * Inside the host handle: what host.c (dispatch), host_dir.c (files below a root directory),
+ * host_fake.c, host_record.c, host_topology.c, host_confine.c and host_write.c share. Nobody else
+ * includes this.
+ */
+#ifndef JT_CORE_HOST_INTERNAL_H
+#define JT_CORE_HOST_INTERNAL_H
+
+#include "core/host.h"
+
+/* Longest path a caller may ask for, and deepest chain of symlinks (as the kernel's MAXSYMLINKS).
+ */
+#define HOST_PATH_MAX 1024u
+#define HOST_LINKS_MAX 40u
+/* A file larger than this is refused: /proc/interrupts of 8192 CPUs and 2000 interrupts fits. */
+#define HOST_FILE_MAX ((size_t)256 * 1024 * 1024)
+
+struct host_fake;
+struct host_record;
+
+struct host_file {
+	struct host *host;
+	char *path;
+	int fd;	   /* -1: a fake host's file, or closed after an error */
+	char *buf; /* room for size bytes; grows, never shrinks */
+	size_t size;
+};
+
+/* What differs between kinds. Paths have been checked. Results are bytes or 0, or -errno. */
+struct host_ops {
+	/* Raw bytes; -EFBIG when there are more than size. */
+	ssize_t (*read)(struct host *host, const char *path, char *buf, size_t size);
+	ssize_t (*readlink)(struct host *host, const char *path, char *buf, size_t size);
+	int (*exists)(struct host *host, const char *path);
+	/* Unsorted; appended with host_names_add(). */
+	int (*list)(struct host *host, const char *path, struct host_names *names);
+	int (*file_open)(struct host_file *file);
+	/* Raw bytes into file->buf, with room for a NUL behind them. */
+	ssize_t (*file_read)(struct host_file *file);
+	int (*topology)(struct host *host, struct hwloc_topology **ret);
+};
+
+struct host {
+	const struct host_ops *ops;
+	enum host_kind kind;
+	int root_fd; /* O_PATH directory; -1: no files */
+	char *synthetic;
+	/* What the confined child exported, or why there is nothing (negative errno). */
+	char *topology_xml;
+	size_t topology_xml_len;
+	int topology_error;
+	struct host_fake *fake;
+	struct host_record *record; /* NULL: not recording */
+	struct measure *measure;
+};
+
+struct host *host_new(enum host_kind kind, const struct host_ops *ops);
+void host_names_add(struct host_names *names, const char *name);
+/* A path made of names that a guest or a capture chose must not climb: ".." is refused outright. */
+bool host_is_safe_path(const char *path);
+/* Formats into path (HOST_PATH_MAX bytes) and checks it: relative, no "..". */
+int host_vpath(char *path, const char *fmt, va_list ap) _printf_(2, 0);
+
+/* host_dir.c */
+int host_dir_open_path(const struct host *host, const char *path, int flags);
+void host_file_grow(struct host_file *file, size_t at_least);
+
+/* host_fake.c */
+void host_fake_free(struct host_fake *fake);
+int host_fake_write(struct host *host, const char *path, const char *text);
+uint64_t host_fake_now_ns(const struct host *host);
+
+/* host_record.c. Failures to save are kept in the summary, they never fail the read. */
+void host_record_free(struct host_record *record);
+void host_record_file(struct host *host, const char *path, const char *bytes, ssize_t result);
+void host_record_link(struct host *host, const char *path);
+void host_record_entry(struct host *host, const char *path, int result);
+void host_record_list(struct host *host, const char *path, const struct host_names *names,
+		      int result);
+
+/* host_topology.c */
+int host_topology_live(struct host *host, struct hwloc_topology **ret);
+int host_topology_xml(struct host *host, struct hwloc_topology **ret);
+int host_topology_synthetic(struct host *host, struct hwloc_topology **ret);
+int host_topology_none(struct host *host, struct hwloc_topology **ret);
+int host_topology_new(struct hwloc_topology **ret); /* initialised with our filters and flags */
+
+/* host_confine.c: hwloc's view of the tree below root_fd, as XML, read by a confined child. */
+int host_confine_topology(int root_fd, char **ret_xml, size_t *ret_len);
+
+#endif
