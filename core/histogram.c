@@ -218,16 +218,17 @@ bool histogram_quantile(const struct histogram *h, double q, uint64_t *ret_ns)
 	return false;
 }
 
+/* Stores, not atomic_init(): readers may already look. */
 void histogram_live_init(struct histogram_live *live)
 {
-	atomic_init(&live->seq, 0);
-	atomic_init(&live->sum_ns, 0);
-	atomic_init(&live->min_ns, UINT64_MAX);
-	atomic_init(&live->max_ns, 0);
-	atomic_init(&live->window_min_ns, UINT64_MAX);
-	atomic_init(&live->window_max_ns, 0);
+	atomic_store_explicit(&live->sum_ns, 0, memory_order_relaxed);
+	atomic_store_explicit(&live->min_ns, UINT64_MAX, memory_order_relaxed);
+	atomic_store_explicit(&live->max_ns, 0, memory_order_relaxed);
+	atomic_store_explicit(&live->window_min_ns, UINT64_MAX, memory_order_relaxed);
+	atomic_store_explicit(&live->window_max_ns, 0, memory_order_relaxed);
 	for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++)
-		atomic_init(&live->counts[i], 0);
+		atomic_store_explicit(&live->counts[i], 0, memory_order_relaxed);
+	atomic_store_explicit(&live->seq, 0, memory_order_release);
 }
 
 static uint64_t peek(const atomic_uint_fast64_t *value)
@@ -263,6 +264,11 @@ void histogram_live_count(struct histogram_live *live, uint64_t ns)
 	atomic_store_explicit(count, atomic_load_explicit(count, memory_order_relaxed) + 1,
 			      memory_order_release);
 	atomic_store_explicit(&live->seq, seq + 2, memory_order_release);
+}
+
+uint64_t histogram_live_samples(const struct histogram_live *live)
+{
+	return peek(&live->seq) / 2;
 }
 
 static uint64_t copy_once(const struct histogram_live *live, struct histogram *ret)
@@ -302,6 +308,15 @@ void histogram_live_window(struct histogram_live *live, struct histogram *ret, u
 			   uint64_t *ret_max_ns)
 {
 	uint64_t min_ns = UINT64_MAX, max_ns = 0;
+
+	*ret_min_ns = min_ns;
+	*ret_max_ns = max_ns;
+	/* Until its writer has touched it, the block must stay untouched: the first write decides
+	 * on which NUMA node it lies, and an exchange is a write. */
+	if (!atomic_load_explicit(&live->seq, memory_order_acquire)) {
+		histogram_zero(ret);
+		return;
+	}
 
 	/* What an earlier try took away stays in min and max: its samples are in every later copy,
 	 * too. */

@@ -84,8 +84,9 @@ void histogram_live_count(struct histogram_live *live, uint64_t ns); /* the one 
  * unless the writer was interrupted while it counted one; then that one may be in some of them and
  * not yet in the others. All zero memory reads as an empty histogram. */
 void histogram_live_copy(const struct histogram_live *live, struct histogram *ret);
-/* The same, and takes the exact min and max of the samples since the last call (UINT64_MAX and 0:
- * none): for one reader. */
+uint64_t histogram_live_samples(const struct histogram_live *live); /* counted so far */
+/* The same as histogram_live_copy(), and takes the exact min and max of the samples since the last
+ * call (UINT64_MAX and 0: none): for one reader. */
 void histogram_live_window(struct histogram_live *live, struct histogram *ret, uint64_t *ret_min_ns,
 			   uint64_t *ret_max_ns);
 
