@@ -1,0 +1,79 @@
+#!/bin/bash
+# What jittertop costs, from one run on this machine. Prints, never judges: figures of a shared
+# machine vary from run to run, and so nothing here can fail for being slow.
+#
+#   1. CPU time and bytes sent to the terminal per second at 1 Hz on 160x50, beside htop and btop
+#   2. one tick of the sampler for 2, 64, 256 and 1,024 CPUs: CPU time, and instructions counted by
+#      callgrind (the same number on every run)
+#
+# Usage: run.sh [SECONDS]; needs JT_BUILDDIR with `make bench` run there.
+set -u -o pipefail
+
+here=${BASH_SOURCE[0]%/*}
+build=${JT_BUILDDIR:-.}
+seconds=${1:-${JT_BENCH_SECONDS:-20}}
+tmp=$(mktemp -d) || exit 1
+trap 'rm -rf "$tmp"' EXIT
+
+absent() {
+	printf '%-28s not measured: %s\n' "$1" "$2"
+}
+
+# terminal NAME COMMAND...
+terminal() {
+	local name=$1 figures
+	shift
+	if ! command -v "$1" >/dev/null; then
+		absent "$name" "$1 is not installed"
+		return
+	fi
+	if ! figures=$(timeout -k 5 $((seconds + 60)) "$build/tests/bench/ptyrun" -w 4 -t "$seconds" "$@" 2>"$tmp/err"); then
+		absent "$name" "$(tr '\n' ' ' <"$tmp/err")"
+		return
+	fi
+	# shellcheck disable=SC2046 # words by design
+	printf '%-28s' "$name" && printf '%14s' $(sed -E 's/[a-z_]+=//g' <<<"$figures") && echo
+}
+
+echo "terminal, 160x50, 1 Hz, ${seconds} s after a warm-up of 4 s, $(nproc) CPUs, $(ls -d /proc/[0-9]* | wc -l) processes on the machine"
+printf '%-28s%14s%14s%14s%14s%14s\n' program first_frame_ms cpu_ms_per_s bytes_per_s start_cpu_ms processes
+mkdir -p "$tmp/btop" "$tmp/htop"
+printf 'update_ms = 1000\n' >"$tmp/btop/btop.conf"
+terminal 'jittertop --no-measure' "$build/jittertop" --no-measure --delay 1
+XDG_CONFIG_HOME=$tmp terminal 'htop' htop -d 10
+XDG_CONFIG_HOME=$tmp terminal 'btop' btop
+terminal 'jittertop (measuring)' "$build/jittertop" --delay 1
+echo
+
+# instructions TICKS ARGUMENTS...: what callgrind counts for the whole run
+instructions() {
+	local ticks=$1 out=$tmp/callgrind.$1
+	shift
+	timeout -k 5 600 valgrind --tool=callgrind --callgrind-out-file="$out" \
+		"$build/tests/bench/tick" "$@" "$ticks" >/dev/null 2>"$tmp/err" || return 1
+	awk '/^(summary|totals):/ { sum = $2 } END { print sum }' "$out"
+}
+
+# tick NAME ARGUMENTS...
+tick() {
+	local name=$1 figures few many per_tick='-'
+	shift
+	if ! figures=$(timeout -k 5 300 "$build/tests/bench/tick" "$@" 20 2>"$tmp/err"); then
+		absent "$name" "$(tr '\n' ' ' <"$tmp/err")"
+		return
+	fi
+	if command -v valgrind >/dev/null; then
+		few=$(instructions 4 "$@") && many=$(instructions 8 "$@") && per_tick=$(((many - few) / 4))
+	fi
+	# shellcheck disable=SC2046 # words by design
+	printf '%-28s' "$name" && printf '%20s' $(sed -E 's/[a-z_]+=//g' <<<"$figures") "$per_tick" && echo
+}
+
+echo "one tick of the sampler (all probes, then the snapshot)"
+printf '%-28s%20s%20s%20s%20s\n' machine first_tick_cpu_ms tick_cpu_ms worst_tick_cpu_ms instructions
+command -v valgrind >/dev/null || echo "valgrind is not installed: no instructions"
+tick 'this machine' --live .
+for cpus in 2 64 256 1024; do
+	"$here/make-capture.sh" $cpus "$tmp/host$cpus" && tick "capture of $cpus CPUs" --root "$tmp/host$cpus"
+done
+tick 'synthetic, 1024 CPUs' --topology 'pack:8 numa:2 l3:4 core:8 pu:2'

@@ -1,0 +1,49 @@
+# bash completion for jittertop
+# shellcheck shell=bash
+
+# The values that an option takes: 0 when the word before the cursor is one that takes any.
+_jittertop_value() {
+	case $1 in
+	--root | capture)
+		compopt -o filenames 2>/dev/null
+		mapfile -t COMPREPLY < <(compgen -d -- "$2")
+		;;
+	--view)
+		mapfile -t COMPREPLY < <(compgen -W "host irq nic memory knobs effect table" -- "$2")
+		;;
+	--theme)
+		mapfile -t COMPREPLY < <(compgen -W "default mono" -- "$2")
+		;;
+	--topology | --delay | --fail-above | --revert-after | -d | -c | -D | -i | -p) ;;
+	*) return 1 ;;
+	esac
+}
+
+_jittertop() {
+	local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
+	local commands='snapshot probe knobs set status keep undo restore capture'
+	local everywhere='--root --topology --read-only --no-color --version --help'
+	local dashboard='--delay --theme --ascii --view --no-measure --no-mouse'
+	local word command=''
+
+	COMPREPLY=()
+	_jittertop_value "$previous" "$current" && return
+	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+		case " $commands " in *" $word "*) command=$word && break ;; esac
+	done
+	case $command in
+	'') word="$commands $everywhere $dashboard" ;;
+	snapshot | knobs | status) word="--json $everywhere" ;;
+	probe) word="-c -D -i -p --json --fail-above $everywhere" ;;
+	set)
+		word="--dry-run --revert-after --keep --json $everywhere"
+		[[ $current == -* ]] || word='irq_affinity@irq: hugepages@node:'
+		compopt -o nospace 2>/dev/null
+		;;
+	undo) word="--all $everywhere" ;;
+	*) word=$everywhere ;;
+	esac
+	mapfile -t COMPREPLY < <(compgen -W "$word" -- "$current")
+}
+
+complete -F _jittertop jittertop
