@@ -74,7 +74,7 @@ struct host_file;
 int host_file_openf(struct host *host, struct host_file **ret, const char *fmt, ...)
 	_printf_(3, 4) _must_check_;
 /* The whole content; *ret_text belongs to the file and lives until the next read. When the object
- * behind the fd has gone (-ENODEV, -ESRCH) the file is reopened once. Returns the length or a
+ * behind the fd has gone (-ENODEV, -ESRCH, -ENOENT, -EIO) the file is reopened once. Returns the length or a
  * negative errno. */
 ssize_t host_file_read(struct host_file *file, const char **ret_text);
 void host_file_close(struct host_file *file);
@@ -90,7 +90,9 @@ uint64_t host_wall_ns(const struct host *host);	    /* CLOCK_REALTIME */
 
 /* --- topology: loads it anew (hotplug); the caller destroys it with hwloc_topology_destroy().
  * Live: this machine with INCLUDE_DISALLOWED; captured: what the confined child exported;
- * synthetic: from the description; fake: -ENODATA. --- */
+ * synthetic: from the description; fake: -ENODATA. No I/O objects (host_topology.c says why).
+ * hwloc needs sys/devices/system/cpu: -EINVAL where a capture has none; -EPERM where it could not be
+ * confined, -ETIMEDOUT or -EIO where it hung or crashed. --- */
 int host_topology(struct host *host, struct hwloc_topology **ret) _must_check_;
 /* NUMA distance by libnuma on the live host, else from node%u/distance. -ENOENT when unknown. */
 int host_node_distance(struct host *host, unsigned from, unsigned to, unsigned *ret) _must_check_;

@@ -50,7 +50,8 @@ static int open_live(int root_fd, const char *path, int flags)
 
 int host_dir_open_path(const struct host *host, const char *path, int flags)
 {
-	flags |= O_NOCTTY;
+	/* openat2() refuses O_PATH with flags that mean nothing to it. */
+	flags |= flags & O_PATH ? 0 : O_NOCTTY;
 	return host->kind == HOST_LIVE ? open_live(host->root_fd, path, flags)
 				       : open_in_root(host->root_fd, path, flags);
 }
