@@ -22,9 +22,10 @@ struct seat {
 	void *state;
 	bool is_open;
 	bool has_run;
-	uint64_t due_ns;  /* host clock */
-	uint64_t left_ns; /* on demand: since when nobody asks for it; 0: it is asked for */
-	uint64_t kinds;	  /* bit set of the kinds it contributes to */
+	uint64_t due_ns;   /* host clock, as below */
+	uint64_t first_ns; /* its first run */
+	uint64_t left_ns;  /* on demand: since when nobody asks for it; 0: it is asked for */
+	uint64_t kinds;	   /* bit set of the kinds it contributes to */
 	struct sample *sample;
 };
 
@@ -134,12 +135,23 @@ static int open_seat(struct seat *seat, struct host *host)
 	return result;
 }
 
+/* The clock goes on over a captured machine whose counters stand still: at one and the same time
+ * they have no rate, instead of a false zero. */
+static uint64_t time_of_run(struct seat *seat, const struct host *host)
+{
+	enum host_kind kind = host_kind(host);
+
+	if (!seat->first_ns)
+		seat->first_ns = host_now_ns(host);
+	return kind == HOST_CAPTURED || kind == HOST_SYNTHETIC ? seat->first_ns : host_now_ns(host);
+}
+
 static void run_seat(struct seat *seat, struct host *host, uint64_t now_ns)
 {
 	uint64_t start = clock_ns(CLOCK_THREAD_CPUTIME_ID);
 
 	sample_reset(seat->sample);
-	seat->sample->time_ns = host_now_ns(host);
+	seat->sample->time_ns = time_of_run(seat, host);
 
 	int result = open_seat(seat, host);
 

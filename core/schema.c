@@ -58,6 +58,15 @@ static bool is_histogram(enum metric_type type)
 	return type == METRIC_HISTOGRAM;
 }
 
+/* A counter's name gives its rate's name, its unit the rate's scale: they must say the same. */
+static bool is_named_well(const struct metric *metric)
+{
+	size_t len = strlen(metric->name);
+	bool is_ns = len > 3 && strcmp(metric->name + len - 3, "_ns") == 0;
+
+	return metric->type != METRIC_COUNTER || is_ns == (metric->unit == UNIT_NS);
+}
+
 static void add_set(struct schema *schema, unsigned probe, unsigned set_index)
 {
 	const struct metric_set *set = &schema->probes[probe]->sets[set_index];
@@ -66,8 +75,10 @@ static void add_set(struct schema *schema, unsigned probe, unsigned set_index)
 
 	assert(n < UINT16_MAX);
 	kind->metrics = xrealloc(kind->metrics, n * sizeof(*kind->metrics));
-	for (unsigned i = 0; i < set->n_metrics; i++)
+	for (unsigned i = 0; i < set->n_metrics; i++) {
+		assert(is_named_well(&set->metrics[i]));
 		kind->metrics[kind->kind.n_metrics + i] = &set->metrics[i];
+	}
 	kind->columns = xrealloc(kind->columns, (kind->n_columns + 1) * sizeof(*kind->columns));
 
 	struct schema_column *column = &kind->columns[kind->n_columns++];

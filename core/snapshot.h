@@ -49,7 +49,7 @@ struct entity {
 	const char *key, *name;
 	const struct entity *parent; /* NULL: a root */
 	const struct value *values;  /* by metric index of the kind */
-	const double *rates;	     /* per second; NAN: none */
+	const double *rates; /* counters: per second, of time (UNIT_NS): ns per ns; NAN: none */
 };
 
 struct probe_status {

@@ -226,14 +226,14 @@ static void keep_strings(struct build *build, const struct schema_column *column
 	}
 }
 
-static double rate_of(const struct value *before, const struct value *now, double seconds)
+static double rate_of(const struct value *before, const struct value *now, double elapsed)
 {
 	if (before->state != VALUE_OK || now->state != VALUE_OK ||
 	    before->is_float != now->is_float)
 		return (double)NAN;
 	if (now->is_float)
-		return now->f64 >= before->f64 ? (now->f64 - before->f64) / seconds : (double)NAN;
-	return now->u64 >= before->u64 ? (double)(now->u64 - before->u64) / seconds : (double)NAN;
+		return now->f64 >= before->f64 ? (now->f64 - before->f64) / elapsed : (double)NAN;
+	return now->u64 >= before->u64 ? (double)(now->u64 - before->u64) / elapsed : (double)NAN;
 }
 
 /* before: the entity in prev, known to be the same thing. */
@@ -250,12 +250,15 @@ static void fill_rates(const struct build *build, const struct schema_column *co
 	if (!then || now < then)
 		return;
 
-	double seconds = (double)(now - then) / (double)NSEC_PER_SEC;
+	double elapsed_ns = (double)(now - then);
 
 	for (unsigned i = 0; i < column->n_counters; i++) {
 		unsigned m = column->counters[i];
 
-		rates[m] = rate_of(&before->values[column->base + m], &values[m], seconds);
+		const struct metric *metric = build->kind->metrics[column->base + m];
+		double elapsed = metric->unit == UNIT_NS ? elapsed_ns : elapsed_ns / 1e9;
+
+		rates[m] = rate_of(&before->values[column->base + m], &values[m], elapsed);
 	}
 }
 

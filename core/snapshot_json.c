@@ -146,13 +146,6 @@ static struct json_object *values_object(const struct entity *entity)
 	return values;
 }
 
-static bool is_time(const struct metric *metric)
-{
-	size_t len = strlen(metric->name);
-
-	return len > 3 && strcmp(metric->name + len - 3, "_ns") == 0;
-}
-
 static struct json_object *rates_object(const struct entity *entity)
 {
 	struct json_object *rates = new_object();
@@ -164,8 +157,6 @@ static struct json_object *rates_object(const struct entity *entity)
 
 		if (!isfinite(rate))
 			continue;
-		if (is_time(metric)) /* ns per second to ns per ns */
-			rate /= (double)NSEC_PER_SEC;
 		(void)json_object_object_add_ex(rates, metric_rate_name(metric, name, sizeof(name)),
 						number(rate, "%.9g"), JSON_C_OBJECT_ADD_KEY_IS_NEW);
 	}
