@@ -23,14 +23,17 @@ struct experiment {
 };
 
 struct experiment_side {
-	uint64_t samples, covered_ns;
+	uint64_t samples;    /* of all affected CPUs together */
+	uint64_t covered_ns; /* measured time, of the CPU that has most of it */
 	bool has_p50, has_p99, has_p99_9;
 	uint64_t p50_ns, p99_ns, p99_9_ns, max_ns; /* max only when samples > 0 */
 };
 
 struct experiment_result {
 	struct experiment_side before, after;
-	uint64_t discarded_ns; /* between the windows */
+	/* Between the windows: the change and its settling. The measured window that straddles an
+	 * edge is left out on top, less than a tick at each. */
+	uint64_t discarded_ns;
 	enum experiment_verdict verdict;
 };
 
