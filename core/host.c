@@ -43,32 +43,6 @@ bool host_is_this_machine(const struct host *host)
 	return host->kind == HOST_LIVE;
 }
 
-bool host_is_safe_path(const char *path)
-{
-	if (!*path || *path == '/')
-		return false;
-	while (*path) {
-		size_t len = strcspn(path, "/");
-
-		if (len == 2 && path[0] == '.' && path[1] == '.')
-			return false;
-		path += len;
-		path += *path == '/';
-	}
-	return true;
-}
-
-int host_vpath(char *path, const char *fmt, va_list ap)
-{
-	int len = vsnprintf(path, HOST_PATH_MAX, fmt, ap);
-
-	if (len < 0)
-		return -EINVAL;
-	if ((size_t)len >= HOST_PATH_MAX)
-		return -ENAMETOOLONG;
-	return host_is_safe_path(path) ? 0 : -EINVAL;
-}
-
 /* Raw bytes to text: one trailing newline goes, a NUL comes, NULs inside are refused. */
 static ssize_t finish_text(char *buf, size_t size, ssize_t n)
 {

@@ -44,8 +44,19 @@ bool host_is_this_machine(
 	const struct host *host); /* live: threads, clocks and syscalls speak of it too */
 
 /* From now on every file, link and directory listing read is also saved below dir (created, must be
- * empty). -ENOTEMPTY, -EEXIST. Reads of the same path overwrite each other: the last one stays. */
+ * empty), and what hwloc needs is copied at once: dir is then a root for host_open_captured().
+ * -ENOTEMPTY, -EEXIST (no directory), -EOPNOTSUPP for a host without files. Reads of the same path
+ * overwrite each other: the last one stays. A read never fails because it could not be saved. */
 int host_record(struct host *host, const char *dir) _must_check_;
+struct host_record_summary {
+	uint64_t n_files, n_links, size_bytes; /* files that hold what was read */
+	const char *const *denied;	       /* paths that exist and may not be read */
+	size_t n_denied;
+	int error; /* the first failure to save: negative errno and path; 0: none */
+	const char *error_path;
+};
+/* NULL when the host does not record. Valid until the next read. */
+const struct host_record_summary *host_record_summary(const struct host *host);
 
 /* --- one-shot reading: small files into the caller's buffer with one read --- */
 ssize_t host_read(struct host *host, const char *path, char *buf, size_t size);
@@ -74,8 +85,8 @@ struct host_file;
 int host_file_openf(struct host *host, struct host_file **ret, const char *fmt, ...)
 	_printf_(3, 4) _must_check_;
 /* The whole content; *ret_text belongs to the file and lives until the next read. When the object
- * behind the fd has gone (-ENODEV, -ESRCH, -ENOENT, -EIO) the file is reopened once. Returns the length or a
- * negative errno. */
+ * behind the fd has gone (-ENODEV, -ESRCH, -ENOENT, -EIO) the file is reopened once. Returns the
+ * length or a negative errno. */
 ssize_t host_file_read(struct host_file *file, const char **ret_text);
 void host_file_close(struct host_file *file);
 /* Opens on first use and reads: *file may point to NULL. The usual way in a probe. */
@@ -91,8 +102,8 @@ uint64_t host_wall_ns(const struct host *host);	    /* CLOCK_REALTIME */
 /* --- topology: loads it anew (hotplug); the caller destroys it with hwloc_topology_destroy().
  * Live: this machine with INCLUDE_DISALLOWED; captured: what the confined child exported;
  * synthetic: from the description; fake: -ENODATA. No I/O objects (host_topology.c says why).
- * hwloc needs sys/devices/system/cpu: -EINVAL where a capture has none; -EPERM where it could not be
- * confined, -ETIMEDOUT or -EIO where it hung or crashed. --- */
+ * hwloc needs sys/devices/system/cpu: -EINVAL where a capture has none; -EPERM where it could not
+ * be confined, -ETIMEDOUT or -EIO where it hung or crashed. --- */
 int host_topology(struct host *host, struct hwloc_topology **ret) _must_check_;
 /* NUMA distance by libnuma on the live host, else from node%u/distance. -ENOENT when unknown. */
 int host_node_distance(struct host *host, unsigned from, unsigned to, unsigned *ret) _must_check_;

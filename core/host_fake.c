@@ -185,45 +185,6 @@ static int count_call(struct host_fake *fake)
 	return -fake->error_err;
 }
 
-/* path with its i bytes long prefix, a link at the end of it, replaced by where the link leads. */
-static int follow(char *path, size_t len, const char *target)
-{
-	char next[2 * HOST_PATH_MAX];
-	size_t dir_len = len;
-
-	while (dir_len && path[dir_len - 1] != '/')
-		dir_len--;
-	if (*target == '/')
-		dir_len = 0;
-	int n = snprintf(next, sizeof(next), "%.*s%s%s", (int)dir_len, path,
-			 target + (*target == '/'), path + len);
-	if (n < 0 || (size_t)n >= sizeof(next))
-		return -ENAMETOOLONG;
-
-	/* Fold "." and "..": what is left of them has no links any more. ".." of the root is the
-	 * root. */
-	size_t out = 0;
-	for (char *part = next; *part;) {
-		size_t part_len = strcspn(part, "/");
-
-		if (part_len == 2 && !strncmp(part, "..", 2)) {
-			while (out && path[--out] != '/')
-				;
-		} else if (part_len && !(part_len == 1 && *part == '.')) {
-			if (out + part_len + 2 > HOST_PATH_MAX)
-				return -ENAMETOOLONG;
-			if (out)
-				path[out++] = '/';
-			memcpy(path + out, part, part_len);
-			out += part_len;
-		}
-		part += part_len;
-		part += *part == '/';
-	}
-	path[out] = '\0';
-	return 0;
-}
-
 /* Resolves links in place (the last one only where wanted) and finds the node. */
 static int resolve(const struct host_fake *fake, char *path, bool is_last_followed,
 		   struct node **ret)
@@ -245,7 +206,7 @@ static int resolve(const struct host_fake *fake, char *path, bool is_last_follow
 		if (node && node->kind == NODE_LINK && (!is_end || is_last_followed)) {
 			if (++links > HOST_LINKS_MAX)
 				return -ELOOP;
-			int r = follow(path, i, node->text);
+			int r = host_path_follow(path, i, node->text);
 			if (r < 0)
 				return r;
 			i = (size_t)-1;

@@ -1,7 +1,7 @@
 /*
- * Inside the host handle: what host.c (dispatch), host_dir.c (files below a root directory),
- * host_fake.c, host_record.c, host_topology.c, host_confine.c and host_write.c share. Nobody else
- * includes this.
+ * Inside the host handle: what host.c (dispatch), host_path.c, host_dir.c (files below a root
+ * directory), host_fake.c, host_record.c, host_topology.c, host_confine.c and host_write.c share.
+ * Nobody else includes this.
  */
 #ifndef JT_CORE_HOST_INTERNAL_H
 #define JT_CORE_HOST_INTERNAL_H
@@ -56,10 +56,14 @@ struct host {
 
 struct host *host_new(enum host_kind kind, const struct host_ops *ops);
 void host_names_add(struct host_names *names, const char *name);
+/* host_path.c */
 /* A path made of names that a guest or a capture chose must not climb: ".." is refused outright. */
 bool host_is_safe_path(const char *path);
-/* Formats into path (HOST_PATH_MAX bytes) and checks it: relative, no "..". */
+/* Formats into path (HOST_PATH_MAX bytes) and checks it. */
 int host_vpath(char *path, const char *fmt, va_list ap) _printf_(2, 0);
+/* The first len bytes of path (HOST_PATH_MAX) name a symlink in a directory without any; path
+ * becomes where it leads, inside the root, with what followed. */
+int host_path_follow(char *path, size_t len, const char *target);
 
 /* host_dir.c */
 int host_dir_open_path(const struct host *host, const char *path, int flags);
