@@ -121,7 +121,6 @@ may_install() {
 }
 
 install_packages() {
-	may_install || return 1
 	if [ "$distribution" = debian ]; then
 		# The lists may be missing (containers, fresh images) or name versions that are gone.
 		as_root env DEBIAN_FRONTEND=noninteractive apt-get update >&2 ||
@@ -132,7 +131,10 @@ install_packages() {
 }
 
 give_up() {
-	say "missing:$missing"
+	required_missing=$missing required=$packages
+	find_wanted
+	say "missing:$required_missing$missing"
+	packages=$required$packages
 	command=$(install_command "$packages")
 	if [ -n "$command" ]; then
 		say "install it as root and run autogen.sh again:"
@@ -150,8 +152,8 @@ distribution=$(family)
 find_required
 required=$packages required_missing=$missing
 find_wanted
-if [ -n "$required_missing$missing" ]; then
-	say "missing:$required_missing$missing"
+if [ -n "$required_missing$missing" ] && may_install; then
+	say "installing:$required_missing$missing"
 	if ! install_packages "$required$packages" && [ -n "$required_missing" ]; then
 		install_packages "$required" || :
 	fi
