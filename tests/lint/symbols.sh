@@ -31,13 +31,13 @@ is_allowed() {
 
 # references SOURCE OBJECT: symbols it takes from elsewhere, against the table.
 references() {
-	local symbol rule
+	local symbol rule who what patterns
 	"$nm" -u "$root/$2" | awk '{ print $NF }' | while IFS= read -r symbol; do
 		while IFS=: read -r rule who what; do
 			[[ $rule == '#'* || -z $rule ]] && continue
 			[[ $symbol =~ ^($rule)$ ]] || continue
-			# shellcheck disable=SC2086 # a list of patterns by design
-			is_allowed "$1" $who || echo "$1: refers to $symbol: $what"
+			read -ra patterns <<<"$who"
+			is_allowed "$1" "${patterns[@]}" || echo "$1: refers to $symbol: $what"
 		done <"$allow"
 	done
 }
@@ -47,7 +47,7 @@ state() {
 	is_allowed "$1" tui/term ||
 		"$nm" -f sysv "$root/$2" | awk -F'|' -v source="$1" '
 			{ gsub(/ /, "") }
-			# Names with a dot or two underscores first are the compiler'\''s own.
+			# Names that start with two underscores or .L are the compiler'\''s own.
 			$1 !~ /^(__|\.L|_GLOBAL)/ && $7 ~ /^\.(data|bss|tdata|tbss|common)(\.[^r]|\.rel$|$)/ && $7 !~ /^\.data\.rel\.ro/ && $4 != "SECTION" && $1 != "" {
 				print source ": " $1 " is file-scope state that can change"
 			}'
@@ -70,7 +70,7 @@ core/bad: refers to openat
 core/bad: refers to exit
 core/bad: refers to stdout
 core/bad: counter is file-scope state
-core/bad: kept is file-scope state
+core/bad: kept.0 is file-scope state
 core/bad: has code that runs before main
 probes/bad: refers to host_write
 tui/bad: refers to host_write'
