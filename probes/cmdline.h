@@ -13,8 +13,8 @@ bool cmdline_next(const char **at, char *name, size_t name_size, char *value, si
 /* The value of the last parameter of that name. False: not given. */
 bool cmdline_value(const char *text, const char *name, char *value, size_t size);
 
-/* "nohz,domain,managed_irq,2-5,8": flags and list apart (kernel/sched/isolation.c). -EINVAL when the
- * list is none. "N" is the last possible CPU, "all" every one (lib/bitmap.c). */
+/* "nohz,domain,managed_irq,2-5,8": flags and list apart (kernel/sched/isolation.c). -EINVAL when
+ * the list is none. "N" is the last possible CPU, "all" every one (lib/bitmap.c). */
 int cmdline_isolcpus(const char *value, unsigned n_cpus, char *flags, size_t size,
 		     struct cpuset *ret) _must_check_;
 int cmdline_cpus(const char *value, unsigned n_cpus, struct cpuset *ret) _must_check_;

@@ -32,8 +32,8 @@ int columns_read(struct columns *columns, struct scan *scan)
 	while (scan_word(scan, &word, &len) == 0) {
 		if (columns->n == columns->room) {
 			columns->room = columns->room ? 2 * columns->room : 64;
-			columns->cpus = xrealloc(columns->cpus,
-						 columns->room * sizeof(*columns->cpus));
+			columns->cpus =
+				xrealloc(columns->cpus, columns->room * sizeof(*columns->cpus));
 		}
 		int r = column_cpu(word, len, &columns->cpus[columns->n]);
 

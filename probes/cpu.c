@@ -21,7 +21,8 @@ static const struct metric cpu_metrics[] = {
 	{"nice_ns", METRIC_COUNTER, UNIT_NS, "Time in user mode at low priority", "nice"},
 	{"system_ns", METRIC_COUNTER, UNIT_NS, "Time in the kernel", "system"},
 	{"idle_ns", METRIC_COUNTER, UNIT_NS, "Time idle", "idle"},
-	{"iowait_ns", METRIC_COUNTER, UNIT_NS, "Time idle while a task waits for its disk", "iowait"},
+	{"iowait_ns", METRIC_COUNTER, UNIT_NS, "Time idle while a task waits for its disk",
+	 "iowait"},
 	{"irq_ns", METRIC_COUNTER, UNIT_NS, "Time in interrupt handlers", "irq"},
 	{"softirq_ns", METRIC_COUNTER, UNIT_NS, "Time in soft interrupts", "softirq"},
 	{"steal_ns", METRIC_COUNTER, UNIT_NS, "Time the hypervisor gave to others", "steal"},
@@ -67,7 +68,8 @@ struct cpu_state {
 static int open_state(void *data, struct host *host)
 {
 	struct cpu_state *state = data;
-	/* A capture does not say its USER_HZ; it is 100 on every architecture but alpha and ia64. */
+	/* A capture does not say its USER_HZ; it is 100 on every architecture but alpha and ia64.
+	 */
 	long hz = host_is_this_machine(host) ? sysconf(_SC_CLK_TCK) : 100;
 
 	state->tick_ns = NSEC_PER_SEC / (hz > 0 ? (uint64_t)hz : 100);
@@ -99,8 +101,8 @@ static const struct {
 	const char *word;
 	enum host_metric metric;
 } totals[] = {
-	{"intr ", HOST_INTERRUPTS},	 {"ctxt ", HOST_SWITCHES},
-	{"processes ", HOST_FORKS},	 {"procs_running ", HOST_RUNNING},
+	{"intr ", HOST_INTERRUPTS},	  {"ctxt ", HOST_SWITCHES},
+	{"processes ", HOST_FORKS},	  {"procs_running ", HOST_RUNNING},
 	{"procs_blocked ", HOST_BLOCKED}, {"softirq ", HOST_SOFTIRQS},
 };
 

@@ -75,7 +75,8 @@ static int sample(void *data, struct host *host, struct sample *out)
 
 	if (r < 0)
 		return read_fail(out, r, SYS_CPU);
-	for (unsigned c = cpuset_next(&online, 0); c < CPUSET_MAX; c = cpuset_next(&online, c + 1)) {
+	for (unsigned c = cpuset_next(&online, 0); c < CPUSET_MAX;
+	     c = cpuset_next(&online, c + 1)) {
 		for (unsigned i = 0; i < MAX_STATES && read_state(host, out, c, i); i++)
 			n++;
 	}

@@ -18,7 +18,8 @@ enum set { SET_HOST, SET_CPU };
 
 enum host_metric { HOST_ISOLCPUS, HOST_NOHZ_FULL, HOST_RCU_NOCBS };
 static const struct metric host_metrics[] = {
-	{"isolcpus", METRIC_CPUSET, UNIT_NONE, "CPUs outside the scheduler's domains since boot", NULL},
+	{"isolcpus", METRIC_CPUSET, UNIT_NONE, "CPUs outside the scheduler's domains since boot",
+	 NULL},
 	{"nohz_full", METRIC_CPUSET, UNIT_NONE, "CPUs without a tick while one task runs", NULL},
 	{"rcu_nocbs", METRIC_CPUSET, UNIT_NONE, "CPUs whose RCU callbacks run elsewhere", NULL},
 };
@@ -26,7 +27,8 @@ static const struct metric host_metrics[] = {
 enum cpu_metric { CPU_ISOLATED, CPU_ISOLATION, CPU_NOHZ_FULL, CPU_RCU_NOCBS, CPU_HOUSEKEEPING };
 static const struct metric cpu_metrics[] = {
 	{"isolated", METRIC_BOOL, UNIT_NONE, "Kept out of load balancing", "isolated"},
-	{"isolation", METRIC_TEXT, UNIT_NONE, "By what: isolcpus, partition NAME, cpuset NAME", "by"},
+	{"isolation", METRIC_TEXT, UNIT_NONE, "By what: isolcpus, partition NAME, cpuset NAME",
+	 "by"},
 	{"nohz_full", METRIC_BOOL, UNIT_NONE, "No tick while one task runs", "nohz"},
 	{"rcu_nocbs", METRIC_BOOL, UNIT_NONE, "RCU callbacks run elsewhere", "nocb"},
 	{"housekeeping", METRIC_BOOL, UNIT_NONE, "Online and not set apart", "house"},
@@ -54,7 +56,8 @@ static unsigned count_possible(struct host *host, const struct cpuset *present)
 
 	if (cpus_possible(host, &possible) < 0)
 		possible = *present;
-	for (unsigned c = cpuset_next(&possible, 0); c < CPUSET_MAX; c = cpuset_next(&possible, c + 1))
+	for (unsigned c = cpuset_next(&possible, 0); c < CPUSET_MAX;
+	     c = cpuset_next(&possible, c + 1))
 		n = c + 1;
 	return n;
 }
@@ -153,7 +156,8 @@ static int sample(void *data, struct host *host, struct sample *out)
 	sample_cpus(out, row, HOST_ISOLCPUS, &boot.isolcpus);
 	sample_cpus(out, row, HOST_NOHZ_FULL, &boot.nohz_full);
 	sample_cpus(out, row, HOST_RCU_NOCBS, &boot.rcu_nocbs);
-	for (unsigned c = cpuset_next(&present, 0); c < CPUSET_MAX; c = cpuset_next(&present, c + 1))
+	for (unsigned c = cpuset_next(&present, 0); c < CPUSET_MAX;
+	     c = cpuset_next(&present, c + 1))
 		emit_cpu(out, c, &boot, cpuset_has(&online, c), &state->groups);
 	return 0;
 }

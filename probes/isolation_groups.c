@@ -18,7 +18,7 @@ struct walk {
 	struct host *host;
 	size_t mount_len; /* what of a path is the mount point, slash included */
 	unsigned visits;
-	bool has_prefix;  /* v1: cpuset.cpus, or cpus with the noprefix mount option */
+	bool has_prefix; /* v1: cpuset.cpus, or cpus with the noprefix mount option */
 	struct cpuset balanced;
 };
 
@@ -52,7 +52,8 @@ static void add_group(struct walk *walk, const char *dir, const struct group_kin
 	groups->at[groups->n++] = group;
 }
 
-static ssize_t read_group(struct walk *walk, const char *dir, const char *name, char *buf, size_t size)
+static ssize_t read_group(struct walk *walk, const char *dir, const char *name, char *buf,
+			  size_t size)
 {
 	ssize_t n = host_readf(walk->host, buf, size, "%s/%s", dir, name);
 
@@ -86,7 +87,8 @@ static void walk_below(struct walk *walk, const char *dir, unsigned depth,
 		/* Control files have a dot behind their controller's name, groups may have one
 		 * anywhere: only the visit can tell. It asks for one file and stops. */
 		if (n < 0 || (size_t)n >= sizeof(path) || !strncmp(names.names[i], "cgroup.", 7) ||
-		    !strncmp(names.names[i], "cpuset.", 7) || !strncmp(names.names[i], "memory.", 7))
+		    !strncmp(names.names[i], "cpuset.", 7) ||
+		    !strncmp(names.names[i], "memory.", 7))
 			continue;
 		if (visit(walk, path))
 			walk_below(walk, path, depth + 1, visit);
@@ -119,7 +121,8 @@ static void walk_v2(struct walk *walk, const char *mount)
 	struct cpuset isolated;
 	char controllers[512];
 
-	if (read_group(walk, mount, "cgroup.subtree_control", controllers, sizeof(controllers)) <= 0 ||
+	if (read_group(walk, mount, "cgroup.subtree_control", controllers, sizeof(controllers)) <=
+		    0 ||
 	    !strstr(controllers, "cpuset"))
 		return;
 	/* Since linux 6.7 the root says whether there is anything to find. */

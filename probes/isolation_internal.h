@@ -19,7 +19,7 @@ struct isolation_groups {
 	struct arena *arena; /* the texts and the groups */
 	struct isolation_group **at;
 	unsigned n, room;
-	int error;	     /* the first that is not absence, 0: none */
+	int error; /* the first that is not absence, 0: none */
 	const char *error_path;
 };
 

@@ -32,12 +32,16 @@ static const struct metric host_metrics[] = {
 	{"preemption", METRIC_TEXT, UNIT_NONE, "Preemption model", NULL},
 	{"command_line", METRIC_TEXT, UNIT_NONE, "Kernel command line", NULL},
 	{"irqaffinity", METRIC_CPUSET, UNIT_NONE, "irqaffinity= of the command line", NULL},
-	{"isolcpus_flags", METRIC_TEXT, UNIT_NONE, "Flags of isolcpus=: domain, nohz, managed_irq", NULL},
-	{"boot_hugepages", METRIC_TEXT, UNIT_NONE, "Huge page parameters of the command line", NULL},
-	{"mitigations", METRIC_TEXT, UNIT_NONE, "mitigations= of the command line; empty: default", NULL},
+	{"isolcpus_flags", METRIC_TEXT, UNIT_NONE, "Flags of isolcpus=: domain, nohz, managed_irq",
+	 NULL},
+	{"boot_hugepages", METRIC_TEXT, UNIT_NONE, "Huge page parameters of the command line",
+	 NULL},
+	{"mitigations", METRIC_TEXT, UNIT_NONE, "mitigations= of the command line; empty: default",
+	 NULL},
 	{"clocksource", METRIC_TEXT, UNIT_NONE, "Clock source in use", NULL},
 	{"clocksources", METRIC_TEXT, UNIT_NONE, "Clock sources available", NULL},
-	{"lockdown", METRIC_TEXT, UNIT_NONE, "Kernel lockdown: none, integrity, confidentiality", NULL},
+	{"lockdown", METRIC_TEXT, UNIT_NONE, "Kernel lockdown: none, integrity, confidentiality",
+	 NULL},
 };
 
 static const struct metric_set sets[] = {{"host", host_metrics, ARRAY_SIZE(host_metrics)}};

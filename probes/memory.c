@@ -31,12 +31,15 @@ static const struct metric host_metrics[] = {
 	{"memory_free_bytes", METRIC_GAUGE, UNIT_BYTES, "Unused memory", NULL},
 	{"memory_available_bytes", METRIC_GAUGE, UNIT_BYTES,
 	 "Memory available without swapping (the kernel's estimate)", NULL},
-	{"thp_enabled", METRIC_TEXT, UNIT_NONE, "Transparent huge pages: always, madvise, never", NULL},
-	{"thp_defrag", METRIC_TEXT, UNIT_NONE, "When a page fault stalls to build a huge page", NULL},
-	{"ksm_run", METRIC_TEXT, UNIT_NONE, "Same-page merging: 0 stopped, 1 running, 2 unmerged", NULL},
-	{"ksm_pages_sharing", METRIC_GAUGE, UNIT_COUNT, "Pages saved by merging", NULL},
-	{"numa_balancing", METRIC_TEXT, UNIT_NONE, "Automatic NUMA balancing: 0 off, 1 on, 2 tiering",
+	{"thp_enabled", METRIC_TEXT, UNIT_NONE, "Transparent huge pages: always, madvise, never",
 	 NULL},
+	{"thp_defrag", METRIC_TEXT, UNIT_NONE, "When a page fault stalls to build a huge page",
+	 NULL},
+	{"ksm_run", METRIC_TEXT, UNIT_NONE, "Same-page merging: 0 stopped, 1 running, 2 unmerged",
+	 NULL},
+	{"ksm_pages_sharing", METRIC_GAUGE, UNIT_COUNT, "Pages saved by merging", NULL},
+	{"numa_balancing", METRIC_TEXT, UNIT_NONE,
+	 "Automatic NUMA balancing: 0 off, 1 on, 2 tiering", NULL},
 };
 
 enum node_metric { NODE_TOTAL, NODE_FREE };
@@ -151,7 +154,8 @@ static void read_node(struct node *node, struct host *host, struct sample *out)
 	static const struct field fields[] = {{"MemTotal", NODE_TOTAL}, {"MemFree", NODE_FREE}};
 	struct sample_row *row = sample_row(out, SET_NODE, NULL, NULL, "node:%u", node->id);
 	const char *text;
-	ssize_t n = host_file_readf(host, &node->meminfo, &text, SYS_NODE "/node%u/meminfo", node->id);
+	ssize_t n =
+		host_file_readf(host, &node->meminfo, &text, SYS_NODE "/node%u/meminfo", node->id);
 	int r = n < 0 ? (int)n : 0;
 
 	if (r == 0 && parse_meminfo(row, text, fields, ARRAY_SIZE(fields), true) < 2)
@@ -163,8 +167,7 @@ static void read_node(struct node *node, struct host *host, struct sample *out)
 	}
 }
 
-static int read_host(struct memory_state *state, struct host *host,
-		     struct sample_row *row)
+static int read_host(struct memory_state *state, struct host *host, struct sample_row *row)
 {
 	static const struct field fields[] = {
 		{"MemTotal", HOST_TOTAL},

@@ -1,6 +1,6 @@
 /*
- * Network interfaces and the devices behind them, from sysfs. What a device is (driver, PCI address,
- * node) is read when the interface appears and again every 10 s; its state every run.
+ * Network interfaces and the devices behind them, from sysfs. What a device is (driver, PCI
+ * address, node) is read when the interface appears and again every 10 s; its state every run.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -136,8 +136,7 @@ static void emit(struct nic *nic, struct host *host, struct sample *out)
 {
 	struct sample_row *row = sample_row(out, 0, "host", nic->name, "nic:%s", nic->name);
 	const char *text;
-	ssize_t n =
-		host_file_readf(host, &nic->state, &text, SYS_NET "/%s/operstate", nic->name);
+	ssize_t n = host_file_readf(host, &nic->state, &text, SYS_NET "/%s/operstate", nic->name);
 
 	if (n < 0) {
 		read_notef(out, (int)n, SYS_NET "/%s/operstate", nic->name);

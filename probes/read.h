@@ -1,7 +1,8 @@
 /*
  * Private to probes/: the few ways in which probes turn a file into one value and note what went
- * wrong. Absent is a state of the value, not an error; a sample keeps the first file that was denied
- * or faulty as "path: reason", so that a probe that read the rest stays SAMPLE_OK and says so.
+ * wrong. Absent is a state of the value, not an error; a sample keeps the first file that was
+ * denied or faulty as "path: reason", so that a probe that read the rest stays SAMPLE_OK and says
+ * so.
  */
 #ifndef JT_PROBES_READ_H
 #define JT_PROBES_READ_H

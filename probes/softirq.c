@@ -31,8 +31,9 @@ static const struct {
 	const char *name;
 	unsigned metric;
 } kinds[] = {
-	{"HI", 1},	{"TIMER", 2},	 {"NET_TX", 3}, {"NET_RX", 4}, {"BLOCK", 5}, {"IRQ_POLL", 6},
-	{"TASKLET", 7}, {"SCHED", 8},	 {"HRTIMER", 9}, {"RCU", 10},  {"BLOCK_IOPOLL", 6},
+	{"HI", 1},	{"TIMER", 2},	 {"NET_TX", 3},	      {"NET_RX", 4},
+	{"BLOCK", 5},	{"IRQ_POLL", 6}, {"TASKLET", 7},      {"SCHED", 8},
+	{"HRTIMER", 9}, {"RCU", 10},	 {"BLOCK_IOPOLL", 6},
 };
 
 struct softirq_state {
@@ -113,8 +114,8 @@ static int parse(struct softirq_state *state, struct sample *out, const char *te
 		return r;
 	if (state->columns.n > state->room) {
 		state->room = state->columns.n;
-		state->counts = xrealloc(state->counts,
-					 state->room * CPU_METRICS * sizeof(*state->counts));
+		state->counts =
+			xrealloc(state->counts, state->room * CPU_METRICS * sizeof(*state->counts));
 	}
 	memset(state->counts, 0, state->columns.n * CPU_METRICS * sizeof(*state->counts));
 	while (scan_next_line(&scan)) {

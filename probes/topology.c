@@ -13,11 +13,13 @@
 
 enum set { SET_PACKAGE, SET_DIE, SET_NODE, SET_CACHE, SET_CORE, SET_CPU, SET_HOST };
 
-#define KNOWN_HELP "The kernel reports it; false: assumed, so that every CPU has a place in the tree"
+#define KNOWN_HELP                                                                                 \
+	"The kernel reports it; false: assumed, so that every CPU has a place in the tree"
 
 enum package_metric { PACKAGE_ID, PACKAGE_CPUS, PACKAGE_KNOWN };
 static const struct metric package_metrics[] = {
-	{"package_id", METRIC_GAUGE, UNIT_NONE, "physical_package_id; -1: the kernel gives none", "id"},
+	{"package_id", METRIC_GAUGE, UNIT_NONE, "physical_package_id; -1: the kernel gives none",
+	 "id"},
 	{"cpus", METRIC_CPUSET, UNIT_NONE, "Online CPUs", "CPUs"},
 	{"known", METRIC_BOOL, UNIT_NONE, KNOWN_HELP, NULL},
 };
@@ -73,7 +75,8 @@ static const struct metric cpu_metrics[] = {
 	{"core_id", METRIC_GAUGE, UNIT_NONE, "core_id; -1: unknown", "core"},
 	{"node_id", METRIC_GAUGE, UNIT_NONE, "NUMA node; -1: none", "node"},
 	{"l3_id", METRIC_GAUGE, UNIT_NONE, "N of cache:L3/N; -1: none", "L3"},
-	{"siblings", METRIC_CPUSET, UNIT_NONE, "Hardware threads of its core, itself included", "SMT"},
+	{"siblings", METRIC_CPUSET, UNIT_NONE, "Hardware threads of its core, itself included",
+	 "SMT"},
 	{"core_type", METRIC_TEXT, UNIT_NONE,
 	 "Kind of core where there are several: performance, efficiency, kind N", "type"},
 	{"capacity", METRIC_GAUGE, UNIT_NONE, "cpu_capacity: 1024 is the fastest core", NULL},
@@ -122,7 +125,8 @@ static void emit_things(struct sample *out, const struct topo *topo, enum topo_l
 
 	for (unsigned i = 0; i < things->n; i++) {
 		const struct topo_thing *thing = &things->at[i];
-		struct sample_row *row = sample_row(out, set, thing->parent, NULL, "%s", thing->key);
+		struct sample_row *row =
+			sample_row(out, set, thing->parent, NULL, "%s", thing->key);
 
 		/* The first three metrics of the three kinds are the same. */
 		set_id(row, CORE_ID, thing->os);

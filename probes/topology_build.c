@@ -170,8 +170,7 @@ static void name_level(struct topo *topo, enum topo_level level, const int *pack
 	static const char *const words[TOPO_LEVELS] = {"package", "die", "core"};
 	struct topo_things *things = &topo->things[level];
 	bool by_os = ids_are_unique(things, package_of);
-	_cleanup_(freep) unsigned *next =
-		xcalloc(topo->things[TOPO_PACKAGE].n, sizeof(*next));
+	_cleanup_(freep) unsigned *next = xcalloc(topo->things[TOPO_PACKAGE].n, sizeof(*next));
 
 	for (unsigned i = 0; i < things->n; i++) {
 		struct topo_thing *thing = &things->at[i];
@@ -233,8 +232,8 @@ static void find_lone_dies(struct topo *topo, struct host *host)
 			continue;
 		if (cpu->group[TOPO_PACKAGE] != asked) {
 			asked = cpu->group[TOPO_PACKAGE];
-			if (host_read_i64f(host, &id, SYS_CPU "/cpu%u/topology/die_id",
-					   cpu->cpu) < 0)
+			if (host_read_i64f(host, &id, SYS_CPU "/cpu%u/topology/die_id", cpu->cpu) <
+			    0)
 				id = -1;
 		}
 		if (id < 0)
@@ -257,8 +256,8 @@ static void read_siblings(struct topo *topo, struct host *host)
 
 		if (!cpu->is_online)
 			continue;
-		int r = host_read_cpulistf(host, &set,
-					   SYS_CPU "/cpu%u/topology/thread_siblings_list", cpu->cpu);
+		int r = host_read_cpulistf(
+			host, &set, SYS_CPU "/cpu%u/topology/thread_siblings_list", cpu->cpu);
 		if (r < 0 && host_readf(host, mask, sizeof(mask),
 					SYS_CPU "/cpu%u/topology/thread_siblings", cpu->cpu) > 0)
 			r = cpuset_parse_mask(mask, &set);
@@ -361,9 +360,10 @@ int topo_load(struct topo *topo, struct host *host, const struct cpuset *online,
 	r = topo_from_hwloc(topo, host);
 	if (r < 0 && !cpuset_is_empty(online)) {
 		if (r != -ENODATA) /* a fake host has no hwloc by design */
-			*ret_note = arena_printf(topo->arena,
-						 "hwloc: %s: packages and cores from sysfs, caches unknown",
-						 strerrordesc_np(-r));
+			*ret_note = arena_printf(
+				topo->arena,
+				"hwloc: %s: packages and cores from sysfs, caches unknown",
+				strerrordesc_np(-r));
 		r = topo_from_sysfs(topo, host);
 	}
 	if (r < 0)

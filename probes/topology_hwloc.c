@@ -60,7 +60,8 @@ static void take_cpus(struct topo *topo, hwloc_topology_t hw)
 	}
 	while ((pu = hwloc_get_next_obj_by_type(hw, HWLOC_OBJ_PU, pu)))
 		take_pu(topo, hw, pu);
-	/* A CPU that hwloc does not show although it is online (contradictory maps) keeps a place. */
+	/* A CPU that hwloc does not show although it is online (contradictory maps) keeps a place.
+	 */
 	for (unsigned i = 0; i < topo->n_cpus; i++)
 		topo->cpus[i].is_placed |= topo->cpus[i].is_online;
 }
@@ -129,9 +130,8 @@ static void take_cache(struct topo *topo, hwloc_obj_t obj)
 static void take_caches(struct topo *topo, hwloc_topology_t hw)
 {
 	static const hwloc_obj_type_t types[] = {
-		HWLOC_OBJ_L5CACHE,  HWLOC_OBJ_L4CACHE,	HWLOC_OBJ_L3CACHE,
-		HWLOC_OBJ_L2CACHE,  HWLOC_OBJ_L1CACHE,	HWLOC_OBJ_L3ICACHE,
-		HWLOC_OBJ_L2ICACHE, HWLOC_OBJ_L1ICACHE,
+		HWLOC_OBJ_L5CACHE, HWLOC_OBJ_L4CACHE,  HWLOC_OBJ_L3CACHE,  HWLOC_OBJ_L2CACHE,
+		HWLOC_OBJ_L1CACHE, HWLOC_OBJ_L3ICACHE, HWLOC_OBJ_L2ICACHE, HWLOC_OBJ_L1ICACHE,
 	};
 	unsigned n = 0;
 

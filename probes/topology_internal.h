@@ -10,7 +10,8 @@
 #include "core/host.h"
 
 /* What a source says about one CPU. Groups are small numbers of the source's choice: equal number,
- * same package; -1: the source does not know. os: the kernel's id, -1 unknown, any value otherwise. */
+ * same package; -1: the source does not know. os: the kernel's id, -1 unknown, any value otherwise.
+ */
 enum topo_level { TOPO_PACKAGE, TOPO_DIE, TOPO_CORE, TOPO_LEVELS };
 
 struct topo_cpu {
@@ -19,7 +20,7 @@ struct topo_cpu {
 	bool is_placed; /* the source knows it; offline CPUs are not placed */
 	int group[TOPO_LEVELS];
 	int64_t os[TOPO_LEVELS];
-	int thing[TOPO_LEVELS]; /* index into topo.things[], set by the builder */
+	int thing[TOPO_LEVELS];		  /* index into topo.things[], set by the builder */
 	int64_t node_id, l3_id, capacity; /* -1: unknown */
 	const char *key, *parent, *siblings, *core_type; /* siblings, core_type: NULL unknown */
 };
@@ -80,7 +81,8 @@ int topo_from_hwloc(struct topo *topo, struct host *host) _must_check_;
 int topo_from_sysfs(struct topo *topo, struct host *host) _must_check_;
 
 /* For the sources. */
-void topo_sysfs_nodes(struct topo *topo, struct host *host); /* leaves nodes alone when sysfs has none */
+void topo_sysfs_nodes(struct topo *topo,
+		      struct host *host); /* leaves nodes alone when sysfs has none */
 struct topo_cpu *topo_cpu(struct topo *topo, unsigned cpu); /* NULL: none */
 void topo_set_cpus(struct topo *topo, const struct cpuset *present, const struct cpuset *online);
 const char *topo_list(struct topo *topo, const struct cpuset *set);

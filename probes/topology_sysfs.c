@@ -40,7 +40,8 @@ void topo_sysfs_nodes(struct topo *topo, struct host *host)
 	host_names_done(&names);
 }
 
-/* The lowest CPU of the set a file names: the same for all its members, so a number for the group. */
+/* The lowest CPU of the set a file names: the same for all its members, so a number for the group.
+ */
 static int group_from(struct host *host, unsigned cpu, const char *name)
 {
 	struct cpuset set;

@@ -1,0 +1,232 @@
+/*
+ * Interrupts: counts and affinities of every one, sums per CPU. Joined by number; what a number
+ * stands for is read again when its line changes. Affinities are read back at every run while there
+ * are few interrupts, so that a change shows what the kernel kept.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/probe.h"
+#include "probes/cpus.h"
+#include "probes/irq_internal.h"
+#include "probes/read.h"
+
+#define BALANCE_PERIOD_NS (10 * NSEC_PER_SEC)
+
+enum set { SET_IRQ, SET_CPU, SET_HOST };
+
+enum irq_metric {
+	IRQ_COUNT,
+	IRQ_AFFINITY,
+	IRQ_EFFECTIVE,
+	IRQ_PENDING,
+	IRQ_NODE,
+	IRQ_CHIP,
+	IRQ_HWIRQ,
+	IRQ_TYPE
+};
+static const struct metric irq_metrics[] = {
+	{"count", METRIC_COUNTER, UNIT_COUNT, "Interrupts since boot, all CPUs", "count"},
+	{"affinity", METRIC_CPUSET, UNIT_NONE, "CPUs asked for (smp_affinity)", "affinity"},
+	{"effective", METRIC_CPUSET, UNIT_NONE, "CPUs it is delivered to", "effective"},
+	{"pending", METRIC_BOOL, UNIT_NONE,
+	 "Not yet where asked for: some lines move at their next interrupt only", "pending"},
+	{"node_id", METRIC_GAUGE, UNIT_NONE, "NUMA node of the device; -1: none", "node"},
+	{"chip", METRIC_TEXT, UNIT_NONE, "Interrupt controller", "chip"},
+	{"hwirq", METRIC_GAUGE, UNIT_NONE, "Number at its controller", NULL},
+	{"type", METRIC_TEXT, UNIT_NONE, "edge or level", "type"},
+};
+
+enum cpu_metric { CPU_IRQS, CPU_LOCAL };
+static const struct metric cpu_metrics[] = {
+	{"irqs", METRIC_COUNTER, UNIT_COUNT, "Device interrupts", "irqs"},
+	{"local_irqs", METRIC_COUNTER, UNIT_COUNT,
+	 "The CPU's own: timer, rescheduling, function calls ... (not with more than 64 CPUs)",
+	 "local irqs"},
+};
+
+enum host_metric { HOST_DEFAULT_AFFINITY, HOST_BALANCER };
+static const struct metric host_metrics[] = {
+	{"default_irq_affinity", METRIC_CPUSET, UNIT_NONE, "CPUs new interrupts may use", NULL},
+	{"irqbalance", METRIC_TEXT, UNIT_NONE, "\"running\": irqbalance moves interrupts by itself",
+	 NULL},
+};
+
+static const struct metric_set sets[] = {
+	[SET_IRQ] = {"irq", irq_metrics, ARRAY_SIZE(irq_metrics)},
+	[SET_CPU] = {"cpu", cpu_metrics, ARRAY_SIZE(cpu_metrics)},
+	[SET_HOST] = {"host", host_metrics, ARRAY_SIZE(host_metrics)},
+};
+
+struct irq_state {
+	bool is_large;
+	struct irq_table table;
+	struct columns columns;
+	struct irq_sums sums;
+	struct irq_large large;
+	struct host_file *interrupts, *default_affinity;
+	uint64_t balancer_ns;
+	bool is_balanced;
+};
+
+static int open_state(void *data, struct host *host)
+{
+	struct irq_state *state = data;
+	struct cpus cpus = {0};
+	struct cpuset online;
+
+	state->sums.device = xcalloc(CPUSET_MAX, sizeof(uint64_t));
+	state->sums.local = xcalloc(CPUSET_MAX, sizeof(uint64_t));
+	if (cpus_possible(host, &state->large.possible) < 0 &&
+	    (cpus_online(&cpus, host, &online) < 0 ||
+	     cpus_present(host, &online, &state->large.possible) < 0))
+		cpuset_zero(&state->large.possible);
+	cpus_done(&cpus);
+	/* per_cpu_count exists since linux 4.9; without it the text is all there is. */
+	state->is_large = cpuset_count(&state->large.possible) > IRQ_TEXT_MAX_CPUS &&
+			  host_existsf(host, SYS_IRQ);
+	return 0;
+}
+
+static int read_text(struct irq_state *state, struct host *host, struct sample *out)
+{
+	const char *text;
+	unsigned bad = 0;
+	ssize_t n = host_file_readf(host, &state->interrupts, &text, "proc/interrupts");
+	int r = n < 0 ? (int)n
+		      : irq_parse_text(&state->table, host, &state->columns, &state->sums, text,
+				       &bad);
+
+	if (r < 0)
+		return read_fail(out, r, "proc/interrupts");
+	if (bad && !out->error)
+		sample_errorf(out, "proc/interrupts: %u lines not understood", bad);
+	irq_forget_unseen(&state->table);
+	return 0;
+}
+
+static void set_list(struct sample *out, struct sample_row *row, unsigned metric,
+		     const struct irq_list *list)
+{
+	if (list->error < 0)
+		sample_errno(row, metric, list->error);
+	else if (list->text)
+		sample_text(out, row, metric, list->text);
+}
+
+static void emit_irq(struct sample *out, const struct irq *irq)
+{
+	struct sample_row *row =
+		sample_row(out, SET_IRQ, "host", irq->actions, "irq:%u", irq->number);
+
+	sample_u64(row, IRQ_COUNT, irq->count);
+	set_list(out, row, IRQ_AFFINITY, &irq->affinity);
+	set_list(out, row, IRQ_EFFECTIVE, &irq->effective);
+	if (irq->affinity.text && irq->effective.text)
+		sample_bool(row, IRQ_PENDING, irq->is_pending);
+	if (irq->has_node && irq->node >= 0)
+		sample_u64(row, IRQ_NODE, (uint64_t)irq->node);
+	else if (irq->has_node)
+		sample_f64(row, IRQ_NODE, -1);
+	if (irq->chip)
+		sample_text(out, row, IRQ_CHIP, irq->chip);
+	if (irq->hwirq >= 0)
+		sample_u64(row, IRQ_HWIRQ, (uint64_t)irq->hwirq);
+	if (irq->type)
+		sample_text(out, row, IRQ_TYPE, irq->type);
+}
+
+static void emit_cpus(const struct irq_sums *sums, struct sample *out)
+{
+	for (unsigned c = cpuset_next(&sums->cpus, 0); c < CPUSET_MAX;
+	     c = cpuset_next(&sums->cpus, c + 1)) {
+		struct sample_row *row = sample_row(out, SET_CPU, NULL, NULL, "cpu:%u", c);
+
+		if (sums->has_device)
+			sample_u64(row, CPU_IRQS, sums->device[c]);
+		if (sums->has_local)
+			sample_u64(row, CPU_LOCAL, sums->local[c]);
+	}
+}
+
+/* irqbalance listens there (its man page); looking for its process would mean all of /proc. */
+static bool balancer_runs(struct host *host)
+{
+	struct host_names names = {0};
+	bool is_found = false;
+
+	if (host_listf(host, &names, "run/irqbalance") < 0)
+		return false;
+	for (size_t i = 0; i < names.n; i++) {
+		size_t len = strlen(names.names[i]);
+
+		is_found |= len > 5 && !strcmp(names.names[i] + len - 5, ".sock");
+	}
+	host_names_done(&names);
+	return is_found;
+}
+
+static void read_host(struct irq_state *state, struct host *host, struct sample *out)
+{
+	struct sample_row *row = sample_row(out, SET_HOST, NULL, NULL, "host");
+	const char *text;
+	struct cpuset set;
+	ssize_t n = host_file_readf(host, &state->default_affinity, &text,
+				    PROC_IRQ "/default_smp_affinity");
+	int r = n < 0 ? (int)n : cpuset_parse_mask(text, &set);
+
+	if (r == 0)
+		sample_cpus(out, row, HOST_DEFAULT_AFFINITY, &set);
+	else
+		sample_errno(row, HOST_DEFAULT_AFFINITY,
+			     read_note(out, r, PROC_IRQ "/default_smp_affinity"));
+	if (!state->balancer_ns || out->time_ns - state->balancer_ns >= BALANCE_PERIOD_NS) {
+		state->is_balanced = balancer_runs(host);
+		state->balancer_ns = out->time_ns ? out->time_ns : 1;
+	}
+	sample_text(out, row, HOST_BALANCER, state->is_balanced ? "running" : "");
+}
+
+static int sample(void *data, struct host *host, struct sample *out)
+{
+	struct irq_state *state = data;
+	struct irq_sums *sums = &state->sums;
+
+	cpuset_zero(&sums->cpus);
+	read_host(state, host, out);
+
+	int r = state->is_large ? irq_read_large(&state->large, &state->table, host, sums, out)
+				: read_text(state, host, out);
+
+	if (r < 0)
+		return r;
+	irq_read_affinities(&state->table, host, out);
+	for (unsigned i = 0; i < state->table.n; i++)
+		emit_irq(out, state->table.at[i]);
+	emit_cpus(sums, out);
+	return 0;
+}
+
+static void close_state(void *data)
+{
+	struct irq_state *state = data;
+
+	irq_table_done(&state->table);
+	columns_done(&state->columns);
+	irq_large_done(&state->large);
+	host_file_close(state->interrupts);
+	host_file_close(state->default_affinity);
+	free(state->sums.device);
+	free(state->sums.local);
+}
+
+const struct probe probe_irq = {
+	.name = "irq",
+	.summary = "Interrupts, their affinities, sums per CPU",
+	.sets = sets,
+	.n_sets = ARRAY_SIZE(sets),
+	.state_size = sizeof(struct irq_state),
+	.open = open_state,
+	.sample = sample,
+	.close = close_state,
+};
