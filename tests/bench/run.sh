@@ -45,6 +45,7 @@ XDG_CONFIG_HOME=$tmp terminal 'btop' btop
 terminal 'jittertop (measuring)' "$build/jittertop" --delay 1
 echo
 
+# Each of TICKS is a short one and a full one: the figure is the sum of both.
 # instructions TICKS ARGUMENTS...: what callgrind counts for the whole run
 instructions() {
 	local ticks=$1 out=$tmp/callgrind.$1
@@ -63,14 +64,14 @@ tick() {
 		return
 	fi
 	if command -v valgrind >/dev/null; then
-		few=$(instructions 4 "$@") && many=$(instructions 8 "$@") && per_tick=$(((many - few) / 4))
+		few=$(instructions 2 "$@") && many=$(instructions 4 "$@") && per_tick=$(((many - few) / 2))
 	fi
 	# shellcheck disable=SC2046 # words by design
 	printf '%-28s' "$name" && printf '%20s' $(sed -E 's/[a-z_]+=//g' <<<"$figures") "$per_tick" && echo
 }
 
-echo "one tick of the sampler (all probes, then the snapshot)"
-printf '%-28s%20s%20s%20s%20s\n' machine first_tick_cpu_ms tick_cpu_ms worst_tick_cpu_ms instructions
+echo "one tick of the sampler: the first; a short one (probes without a period); a full one (every probe)"
+printf '%-28s%20s%20s%20s%20s\n' machine first_tick_cpu_ms short_tick_cpu_ms full_tick_cpu_ms instructions
 command -v valgrind >/dev/null || echo "valgrind is not installed: no instructions"
 tick 'this machine' --live .
 for cpus in 2 64 256 1024; do
