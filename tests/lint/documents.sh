@@ -15,9 +15,13 @@ words() {
 
 check() {
 	local word page=$1/tui/jittertop.1
+	if [ -e "$page.in" ]; then
+		page=$lint_tmp/jittertop.1
+		awk -f "$1/tui/manual.awk" "$1/tui/keys.def" "$1/tui/views.def" "$1/tui/jittertop.1.in" >"$page"
+	fi
 	if command -v mandoc >/dev/null; then
 		# The lists of base-system names are OpenBSD's, not ours.
-		mandoc -T lint -W style "$page" 2>&1 | grep -vE 'STYLE: (operating system|referenced manual not found)|WARNING: cannot parse date|UNSUPP' |
+		mandoc -T lint -W style "$page" 2>&1 | grep -vE 'STYLE: (operating system|referenced manual not found)|WARNING: cannot parse date|UNSUPP|outdated mandoc.db' |
 			sed 's|^mandoc: ||; s|^.*/jittertop\.1|tui/jittertop.1|'
 	fi
 	words | while IFS= read -r word; do
