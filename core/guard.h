@@ -38,7 +38,9 @@ enum guard_state {
 	GUARD_READY,	  /* holds the lock */
 	GUARD_LOCKED,	  /* another instance holds the lock: read only; text says who */
 	GUARD_RECOVERING, /* undoing what a dead instance left */
-	GUARD_LOST,	  /* the guard died: the sleeper reverts; no more changes in this session */
+	/* The guard died and the sleeper reverts, or the sleeper died and the guard reverts (then
+	 * transaction events still come): no more changes in this session. */
+	GUARD_LOST,
 };
 
 enum transaction_state {
@@ -59,7 +61,9 @@ struct guard_event {
 			   */
 	uint64_t id;	  /* transaction */
 	enum transaction_state transaction;
-	uint64_t deadline_boottime_ns; /* trial: when the stack is taken back; 0: none */
+	/* Trial: when it is taken back; 0: none. After guard_touch() the TRIAL events of the stack
+	 * come again with the new deadline, at most once a second. */
+	uint64_t deadline_boottime_ns;
 	uint64_t start_ns,
 		end_ns; /* CLOCK_MONOTONIC: first write, last read-back of the apply or the undo */
 	char text[256]; /* progress, reason, who holds the lock */
@@ -70,6 +74,12 @@ struct guard_event {
 /* Forks guard and sleeper. -EPERM: not root; -EROFS etc: run dir unusable (why in words). */
 int guard_start(const struct guard_options *options, struct guard **ret, char *why,
 		size_t why_size) _must_check_;
+/* Joins the guard that lives already (a detached one: otherwise its program is in charge and
+ * applying is refused), as a client: this end's death reverts nothing. -ECONNREFUSED, -ENOENT: none
+ * lives. */
+int guard_attach(const struct guard_options *options, struct guard **ret, char *why,
+		 size_t why_size) _must_check_;
+/* To poll; -1 once the guard has gone and guard_receive() has said so. */
 int guard_fd(const struct guard *guard);
 /* 1: *ret is filled; 0: nothing waits; negative: the guard is gone (once, as GUARD_EVENT_STATE
  * GUARD_LOST first). */

@@ -1,6 +1,7 @@
 #include "core/plan.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -10,6 +11,18 @@
 void plan_init(struct plan *plan)
 {
 	memset(plan, 0, sizeof(*plan));
+}
+
+void plan_title_add(struct plan *plan, const char *fmt, ...)
+{
+	char part[PLAN_TITLE_MAX];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(part, sizeof(part), fmt, ap);
+	va_end(ap);
+	size_t len = strlen(plan->title);
+	(void)snprintf(plan->title + len, sizeof(plan->title) - len, "%s%s", len ? ", " : "", part);
 }
 
 /* Copies text without blanks and newlines around it. -ENOSPC: too long. */

@@ -30,6 +30,8 @@ struct plan {
 };
 
 void plan_init(struct plan *plan);
+/* Appends to the title, ", " between parts; cut when too long. */
+void plan_title_add(struct plan *plan, const char *fmt, ...) _printf_(2, 3);
 /* Reads old value and identity through the host, checks the wish with the class, appends the step.
  * On failure nothing is appended and why says, in words, object, reason and what to do; on success
  * why is "" or a warning. -EEXIST: the plan has this object already, -E2BIG: too many steps. */

@@ -1,0 +1,417 @@
+#include "core/guard_store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/parse.h"
+#include "core/text.h"
+#include "core/undo_internal.h"
+
+#define READ_ATTEMPTS 4
+
+static const char lock_name[] = "lock";
+
+static uint64_t clock_ns(clockid_t id)
+{
+	struct timespec ts = {0};
+
+	(void)clock_gettime(id, &ts);
+	return (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
+}
+
+uint64_t guard_boottime_ns(void)
+{
+	return clock_ns(CLOCK_BOOTTIME);
+}
+
+uint64_t guard_monotonic_ns(void)
+{
+	return clock_ns(CLOCK_MONOTONIC);
+}
+
+static void sleep_ms(unsigned ms)
+{
+	struct timespec ts = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};
+
+	(void)nanosleep(&ts, NULL);
+}
+
+/* Not syslog(3): that blocks when the logger does not read, and the guard must not. */
+void guard_log(const struct guard_options *options, const char *fmt, ...)
+{
+	static const struct sockaddr_un logger = {.sun_family = AF_UNIX, .sun_path = "/dev/log"};
+	char text[600], clean[700], line[800];
+	va_list ap;
+
+	if (options->is_quiet)
+		return;
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	(void)text_sanitise(text, strlen(text), clean, sizeof(clean));
+	/* facility daemon, severity warning (RFC 3164) */
+	int len = snprintf(line, sizeof(line), "<28>jittertop[%d]: %s", (int)getpid(), clean);
+	_cleanup_(fd_closep) int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd >= 0 && len > 0)
+		(void)!sendto(fd, line, (size_t)len, MSG_DONTWAIT | MSG_NOSIGNAL,
+			      (const struct sockaddr *)&logger, sizeof(logger));
+}
+
+int guard_open_host(const struct guard_options *options, struct host **ret)
+{
+	return options->open_host ? options->open_host(options->open_host_arg, ret)
+				  : host_open_live(ret);
+}
+
+/* --- directory and lock --- */
+
+int guard_store_open(struct guard_store *store, const struct guard_options *options,
+		     bool may_create, char *why, size_t why_size)
+{
+	const char *dir = options->run_dir ? options->run_dir : JT_RUNDIR;
+	struct stat st;
+
+	*store = (struct guard_store){.dirfd = -1, .lock_fd = -1, .options = options};
+	if (may_create && mkdir(dir, 0700) < 0 && errno != EEXIST) {
+		int err = -errno;
+
+		(void)snprintf(why, why_size, "%s: cannot be made: %s", dir, strerror(-err));
+		return err;
+	}
+	_cleanup_(fd_closep) int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0 || fstat(fd, &st) < 0) {
+		int err = -errno;
+
+		(void)snprintf(why, why_size, "%s: %s", dir, strerror(-err));
+		return err;
+	}
+	if (st.st_uid != geteuid() || (st.st_mode & 022)) {
+		(void)snprintf(why, why_size,
+			       "%s: belongs to somebody else or may be written by others: remove "
+			       "it",
+			       dir);
+		return -EPERM;
+	}
+	store->dirfd = fd;
+	fd = -1;
+	return 0;
+}
+
+void guard_store_close(struct guard_store *store)
+{
+	host_close(store->host);
+	fd_closep(&store->lock_fd);
+	fd_closep(&store->dirfd);
+	store->host = NULL;
+	store->dirfd = store->lock_fd = -1;
+}
+
+static pid_t read_holder(int fd)
+{
+	char text[32] = "";
+	uint64_t pid;
+	ssize_t len = pread(fd, text, sizeof(text) - 1, 0);
+
+	if (len <= 0)
+		return 0;
+	text[strcspn(text, "\n")] = '\0';
+	return parse_u64(text, &pid) || pid > INT_MAX ? 0 : (pid_t)pid;
+}
+
+static void write_holder(int fd)
+{
+	char text[32];
+	int len = snprintf(text, sizeof(text), "%d\n", (int)getpid());
+
+	if (ftruncate(fd, 0) == 0)
+		(void)!pwrite(fd, text, (size_t)len, 0);
+}
+
+/* True when the lock file is still the one that is open: a removed one guards nothing. */
+static bool is_current(const struct guard_store *store, int fd)
+{
+	struct stat mine, named;
+
+	return !fstat(fd, &mine) &&
+	       !fstatat(store->dirfd, lock_name, &named, AT_SYMLINK_NOFOLLOW) &&
+	       mine.st_ino == named.st_ino && mine.st_dev == named.st_dev;
+}
+
+/*
+ * The lock is the writer's sign of life: it is opened by the process that writes, after its fork,
+ * and inherited by nobody, so that the kernel frees it exactly when that process is dead.
+ * The patience covers those who only ask (guard_store_is_locked).
+ */
+int guard_store_lock(struct guard_store *store, unsigned patience_ms, pid_t *ret_holder)
+{
+	for (unsigned waited = 0;; waited += 10) {
+		_cleanup_(fd_closep) int fd = openat(
+			store->dirfd, lock_name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+		if (fd < 0 && errno != EINTR)
+			return -errno;
+		if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0 && is_current(store, fd)) {
+			write_holder(fd);
+			store->lock_fd = fd;
+			fd = -1;
+			return 0;
+		}
+		if (waited >= patience_ms) {
+			if (ret_holder)
+				*ret_holder = fd >= 0 ? read_holder(fd) : 0;
+			return -EBUSY;
+		}
+		sleep_ms(10);
+	}
+}
+
+bool guard_store_is_locked(const struct guard_store *store, pid_t *ret_holder)
+{
+	_cleanup_(fd_closep) int fd =
+		openat(store->dirfd, lock_name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+
+	*ret_holder = 0;
+	if (fd < 0 || flock(fd, LOCK_SH | LOCK_NB) == 0 || errno != EWOULDBLOCK)
+		return false;
+	*ret_holder = read_holder(fd);
+	return true;
+}
+
+int guard_store_prepare(struct guard_store *store, char *why, size_t why_size)
+{
+	int err = guard_open_host(store->options, &store->host);
+
+	if (err) {
+		(void)snprintf(why, why_size, "the host cannot be opened: %s", strerror(-err));
+		return err;
+	}
+	ssize_t len = -EINTR;
+	for (unsigned i = 0; len < 0 && i < READ_ATTEMPTS; i++)
+		len = host_read(store->host, "proc/sys/kernel/random/boot_id", store->boot_id,
+				sizeof(store->boot_id));
+	if (len <= 0) {
+		(void)snprintf(why, why_size, "the boot id cannot be read: %s: is /proc mounted?",
+			       strerror(len ? (int)-len : ENODATA));
+		return len ? (int)len : -ENODATA;
+	}
+	return 0;
+}
+
+/* --- applying and taking back --- */
+
+bool guard_plans_overlap(const struct plan *a, const struct plan *b)
+{
+	for (unsigned i = 0; i < a->n_steps; i++) {
+		for (unsigned k = 0; k < b->n_steps; k++) {
+			if (a->steps[i].class == b->steps[k].class &&
+			    !strcmp(a->steps[i].object, b->steps[k].object))
+				return true;
+		}
+	}
+	return false;
+}
+
+static void event_init(struct guard_event *event, const struct undo_header *header,
+		       const struct plan *plan)
+{
+	memset(event, 0, sizeof(*event));
+	event->type = GUARD_EVENT_TRANSACTION;
+	event->state = GUARD_READY;
+	event->id = header->id;
+	event->deadline_boottime_ns = header->deadline_boottime_ns;
+	event->plan = *plan;
+}
+
+/* The first step that did not go as wished, in words. */
+static void event_say_first(struct guard_event *event)
+{
+	for (unsigned i = 0; i < event->report.n_steps; i++) {
+		if (event->report.steps[i].error && event->report.steps[i].why[0]) {
+			memcpy(event->text, event->report.steps[i].why, sizeof(event->text));
+			return;
+		}
+	}
+	for (unsigned i = 0; i < event->report.n_steps; i++) {
+		if (event->report.steps[i].why[0]) {
+			memcpy(event->text, event->report.steps[i].why, sizeof(event->text));
+			return;
+		}
+	}
+}
+
+int guard_store_read(struct guard_store *store, uint64_t id, bool is_kept,
+		     struct undo_header *ret_header, struct plan *ret_plan)
+{
+	int err = -EIO;
+
+	for (unsigned i = 0; i < READ_ATTEMPTS && err && err != -EBADMSG && err != -ENOENT; i++)
+		err = undo_read(store->dirfd, id, is_kept, store->options->classes, ret_header,
+				ret_plan);
+	return err;
+}
+
+static void remove_file(struct guard_store *store, const struct undo_header *header)
+{
+	int err = -EIO;
+
+	for (unsigned i = 0; i < READ_ATTEMPTS && err && err != -ENOENT; i++)
+		err = undo_remove(store->dirfd, header->id, header->is_kept);
+	if (err && err != -ENOENT)
+		guard_log(store->options, "transaction %llu: its undo file cannot be removed: %s",
+			  (unsigned long long)header->id, strerror(-err));
+}
+
+static void log_residue(struct guard_store *store, const struct guard_event *event)
+{
+	for (unsigned i = 0; i < event->report.n_steps; i++) {
+		const struct change_step_report *step = &event->report.steps[i];
+
+		if (step->result == CHANGE_EXACT || step->result == CHANGE_NOTHING)
+			continue;
+		guard_log(store->options, "transaction %llu (%s): not taken back: %s: %s",
+			  (unsigned long long)event->id, event->plan.title,
+			  event->plan.steps[i].object, step->why);
+	}
+}
+
+void guard_store_undo(struct guard_store *store, const struct undo_header *header,
+		      const struct plan *plan, change_progress_fn *progress, void *arg,
+		      struct guard_event *ret, bool *ret_has_file)
+{
+	bool has_file = false;
+
+	event_init(ret, header, plan);
+	ret->deadline_boottime_ns = 0;
+	ret->start_ns = guard_monotonic_ns();
+	int residue = change_undo(store->host, plan, progress, arg, &ret->report);
+	ret->end_ns = guard_monotonic_ns();
+	ret->transaction = residue ? TRANSACTION_RESIDUE : TRANSACTION_REVERTED;
+	/* What another agent or a vanished object left is over; what could not be written may be
+	 * tried again by hand. */
+	for (unsigned i = 0; i < ret->report.n_steps; i++) {
+		if (ret->report.steps[i].result == CHANGE_REFUSED ||
+		    ret->report.steps[i].result == CHANGE_PARTIAL)
+			has_file = true;
+	}
+	if (!has_file)
+		remove_file(store, header);
+	if (residue) {
+		event_say_first(ret);
+		log_residue(store, ret);
+	}
+	*ret_has_file = has_file;
+}
+
+void guard_store_apply(struct guard_store *store, const struct undo_header *header,
+		       const struct plan *plan, change_progress_fn *progress, void *arg,
+		       struct guard_event *ret, bool *ret_has_file)
+{
+	event_init(ret, header, plan);
+	ret->transaction = TRANSACTION_REFUSED;
+	*ret_has_file = false;
+	int err = change_check(store->host, plan, &ret->report);
+	if (err) {
+		event_say_first(ret);
+		return;
+	}
+	err = undo_write(store->dirfd, header, plan);
+	if (err) {
+		(void)snprintf(ret->text, sizeof(ret->text),
+			       "nothing was changed: the undo file cannot be written: %s",
+			       strerror(-err));
+		return;
+	}
+	ret->start_ns = guard_monotonic_ns();
+	err = change_apply(store->host, plan, progress, arg, &ret->report);
+	ret->end_ns = guard_monotonic_ns();
+	if (!err) {
+		ret->transaction = TRANSACTION_TRIAL;
+		*ret_has_file = true;
+		event_say_first(ret);
+		return;
+	}
+
+	/* change_apply() took everything back; this looks again, and decides about the file. */
+	_cleanup_(freep) struct guard_event *undone = xcalloc(1, sizeof(*undone));
+	event_say_first(ret);
+	guard_store_undo(store, header, plan, NULL, NULL, undone, ret_has_file);
+	if (undone->transaction == TRANSACTION_REVERTED)
+		return;
+	*ret = *undone;
+}
+
+/* --- recovery --- */
+
+static void report_damaged(struct guard_store *store, uint64_t id, int err, guard_outcome_fn *fn,
+			   void *arg)
+{
+	static const struct plan no_plan;
+	_cleanup_(freep) struct guard_event *event = xcalloc(1, sizeof(*event));
+
+	event_init(event, &(struct undo_header){.id = id}, &no_plan);
+	event->transaction = TRANSACTION_RESIDUE;
+	(void)snprintf(event->text, sizeof(event->text),
+		       "its undo file trial-%llu.undo %s: nothing was touched: read it and put the "
+		       "values back by hand, then remove it",
+		       (unsigned long long)id, err == -EBADMSG ? "is damaged" : "cannot be read");
+	guard_log(store->options, "transaction %llu: %s", (unsigned long long)id, event->text);
+	if (fn)
+		fn(arg, event);
+}
+
+static int recover_one(struct guard_store *store, const struct undo_entry *entry,
+		       guard_outcome_fn *fn, void *arg)
+{
+	_cleanup_(freep) struct plan *plan = xcalloc(1, sizeof(*plan));
+	_cleanup_(freep) struct guard_event *event = xcalloc(1, sizeof(*event));
+	struct undo_header header;
+	bool has_file;
+	int err = guard_store_read(store, entry->id, entry->is_kept, &header, plan);
+
+	if (err) {
+		if (!entry->is_kept)
+			report_damaged(store, entry->id, err, fn, arg);
+		return !entry->is_kept;
+	}
+	if (strcmp(header.boot_id, store->boot_id) != 0) {
+		/* The reboot has put every value back; this one's objects may be others. */
+		(void)!undo_archive(store->dirfd, entry->id, entry->is_kept);
+		return 0;
+	}
+	if (entry->is_kept)
+		return 0;
+	guard_store_undo(store, &header, plan, NULL, NULL, event, &has_file);
+	guard_log(store->options, "transaction %llu (%s): left by a dead instance, %s",
+		  (unsigned long long)header.id, plan->title,
+		  event->transaction == TRANSACTION_REVERTED ? "taken back"
+							     : "not wholly taken back");
+	if (fn)
+		fn(arg, event);
+	return event->transaction != TRANSACTION_REVERTED;
+}
+
+int guard_store_recover(struct guard_store *store, guard_outcome_fn *fn, void *arg)
+{
+	struct undo_list list;
+	int residue = 0, err = -EIO;
+
+	(void)!undo_remove_temporaries(store->dirfd);
+	for (unsigned i = 0; i < READ_ATTEMPTS && err; i++)
+		err = undo_list(store->dirfd, &list);
+	if (err)
+		return err;
+	for (size_t i = list.n; i-- > 0;)
+		residue |= recover_one(store, &list.entries[i], fn, arg);
+	undo_list_done(&list);
+	return residue;
+}
