@@ -79,6 +79,8 @@ static int compare_digits(const char **a, const char **b)
 
 int natural_compare(const char *a, const char *b)
 {
+	const char *whole_a = a, *whole_b = b;
+
 	while (*a && *b) {
 		if (isdigit((unsigned char)*a) && isdigit((unsigned char)*b)) {
 			int order = compare_digits(&a, &b);
@@ -91,7 +93,8 @@ int natural_compare(const char *a, const char *b)
 		a++;
 		b++;
 	}
-	return (unsigned char)*a - (unsigned char)*b;
+	/* "a01" and "a1": equal as numbers, but not the same name. */
+	return *a == *b ? strcmp(whole_a, whole_b) : (unsigned char)*a - (unsigned char)*b;
 }
 
 int errno_is_absent(int err)
