@@ -307,9 +307,10 @@ static void forget(struct history *history)
 		history->n_pasts--;
 	}
 	free(old);
-	for (unsigned g = 0; g < history->n_groups; g++)
-		memset(history->groups[g].recent, 0,
-		       history->groups[g].n_recent * sizeof(struct past *));
+	for (unsigned g = 0; g < history->n_groups; g++) {
+		for (unsigned i = 0; i < history->groups[g].n_recent; i++)
+			history->groups[g].recent[i] = NULL;
+	}
 }
 
 void history_free(struct history *history)

@@ -187,6 +187,10 @@ static void visit_seat(struct sampler *sampler, unsigned i, enum tick tick, uint
 	struct seat *seat = &sampler->seats[i];
 	bool is_asked = tick == TICK_ALL || is_asked_for(sampler, seat);
 
+	/* A tick a little before a probe's time must not cost it a whole tick. */
+	if (slack_ns > seat->probe->period_ns / 8)
+		slack_ns = seat->probe->period_ns / 8;
+
 	if (is_asked)
 		seat->left_ns = 0;
 	else if (!seat->left_ns)
