@@ -1,7 +1,8 @@
 /*
- * Drives a fuzz target without a fuzzing engine: the files and folders named on the command line,
- * then random inputs from a fixed seed, so that every `make check` runs each parser on garbage. The
- * real search is done by clang's libFuzzer (configure --enable-fuzz).
+ * Drives a fuzz target without a fuzzing engine: the files and folders named on the command line
+ * and in tests/fuzz/corpus/TARGET (inputs that once broke it), then random inputs from a fixed
+ * seed, so that every `make check` runs each parser on garbage. The real search is done by clang's
+ * libFuzzer (configure --enable-fuzz).
  *
  * Random bytes alone rarely pass a parser's first test, so half of the inputs are put together from
  * fragments that the kernel's files are made of.
@@ -124,7 +125,12 @@ int main(int argc, char **argv)
 {
 	uint64_t state = UINT64_C(88172645463325252);
 	unsigned n_files = 0;
+	const char *srcdir = getenv("JT_SRCDIR"), *name = strrchr(argv[0], '/');
+	char corpus[4096];
 
+	(void)snprintf(corpus, sizeof(corpus), "%s/tests/fuzz/corpus/%s", srcdir ? srcdir : ".",
+		       name ? name + 1 : argv[0]);
+	n_files += run_path(corpus);
 	for (int i = 1; i < argc; i++)
 		n_files += run_path(argv[i]);
 	for (unsigned i = 0; i < RANDOM_RUNS; i++) {
