@@ -40,7 +40,7 @@ enum command command_of_key(uint32_t key)
 	return COMMAND_NONE;
 }
 
-const char *key_name(uint32_t key, char *buf, size_t size)
+const char *key_label(uint32_t key, char *buf, size_t size)
 {
 	char utf8[5];
 
@@ -72,7 +72,7 @@ const char *binding_keys(const struct binding *binding, char *buf, size_t size)
 		char name[16];
 
 		n += (size_t)snprintf(buf + n, size - n, "%s%s", n ? " " : "",
-				      key_name(*k, name, sizeof(name)));
+				      key_label(*k, name, sizeof(name)));
 	}
 	return buf;
 }

@@ -66,7 +66,7 @@ struct binding {
 const struct binding *binding_of(enum command command);
 enum command command_of_key(uint32_t key);
 /* "q", "F10", "PgUp"; buf is returned. */
-const char *key_name(uint32_t key, char *buf, size_t size);
+const char *key_label(uint32_t key, char *buf, size_t size);
 /* All keys of a binding: "q F10". Series of digits are shortened: "0-9". */
 const char *binding_keys(const struct binding *binding, char *buf, size_t size);
 

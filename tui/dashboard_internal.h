@@ -1,0 +1,82 @@
+/* The dashboard: dashboard.c (options, start, end), dashboard_loop.c (events), dashboard_jobs.c. */
+#ifndef JT_TUI_DASHBOARD_INTERNAL_H
+#define JT_TUI_DASHBOARD_INTERNAL_H
+
+#include <systemd/sd-event.h>
+
+#include "core/guard.h"
+#include "core/host.h"
+#include "core/measure.h"
+#include "core/sampler.h"
+#include "tui/cmd.h"
+#include "tui/term.h"
+#include "tui/ui.h"
+
+struct dashboard_options {
+	uint64_t period_ns;
+	const char *theme, *view;
+	bool is_ascii, has_measure, has_mouse;
+};
+
+struct list_job;
+struct plan_job;
+
+struct dashboard {
+	struct context *context;
+	struct dashboard_options options;
+	char *config_dir; /* NULL: none */
+
+	struct guard *guard; /* NULL: absent */
+	struct guard_event *event_room;
+	char why_no_guard[256];
+	uint64_t touched_ns; /* last guard_touch() */
+
+	struct measure *measure;
+	char why_not_measured[160];
+	struct sampler *sampler;
+	struct history *history;
+	const struct snapshot *latest; /* newest taken */
+	const struct snapshot *shown;  /* on screen: another one while paused */
+	struct machine *machine;       /* of shown */
+	struct cpuset online;
+	double self_share;
+
+	struct knob_list *knobs;
+	struct list_job *listing;  /* under way */
+	struct plan_job *planning; /* under way */
+	bool is_list_stale;
+
+	struct terminal *term;
+	struct theme theme;
+	struct surface surface;
+	struct ui ui;
+	struct session session;
+	bool is_paused;
+
+	sd_event *events;
+	sd_event_source *countdown;
+	bool is_dirty, is_quitting;
+};
+
+/* dashboard_loop.c */
+int dashboard_add_sources(struct dashboard *d);
+int dashboard_run(struct dashboard *d);
+void dashboard_frame(struct dashboard *d, struct frame *ret);
+void dashboard_draw(struct dashboard *d);
+/* Kinds of the current view, for the on-demand probes. */
+void dashboard_want(struct dashboard *d);
+
+/* dashboard_actions.c */
+void dashboard_act(struct dashboard *d, const struct ui_action *action);
+int dashboard_load_theme(struct dashboard *d, const char *name, char *why, size_t why_size);
+/* NULL: changes are possible. */
+const char *dashboard_why_no_change(const struct dashboard *d);
+
+/* dashboard_jobs.c: work for the sampler thread, which alone reads the host */
+void dashboard_list_knobs(struct dashboard *d);
+void dashboard_plan(struct dashboard *d, const struct knob *knob, const char *target,
+		    const char *value);
+void dashboard_take_jobs(struct dashboard *d);
+void dashboard_drop_jobs(struct dashboard *d); /* after the sampler has ended */
+
+#endif

@@ -1,0 +1,255 @@
+#include "tui/ui.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tui/ui_internal.h"
+
+void ui_init(struct ui *ui)
+{
+	*ui = (struct ui){.message_role = ROLE_TEXT};
+	ui->states = xcalloc(view_count, sizeof(*ui->states));
+	for (unsigned i = 0; i < view_count; i++) {
+		ui->states[i] = xcalloc(1, view_registry[i]->state_size);
+		if (view_registry[i]->init)
+			view_registry[i]->init(view_registry[i], ui->states[i]);
+	}
+}
+
+void ui_done(struct ui *ui)
+{
+	for (unsigned i = 0; i < view_count; i++) {
+		if (view_registry[i]->done)
+			view_registry[i]->done(ui->states[i]);
+		free(ui->states[i]);
+	}
+	free(ui->states);
+	free(ui->plan);
+	*ui = (struct ui){0};
+}
+
+void ui_message(struct ui *ui, enum role role, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(ui->message, sizeof(ui->message), fmt, ap);
+	va_end(ap);
+	ui->message_role = role;
+}
+
+void ui_select_view(struct ui *ui, unsigned view)
+{
+	ui->view = view;
+}
+
+const char *ui_kinds(const struct ui *ui)
+{
+	const struct view *view = view_registry[ui->view];
+
+	if (strcmp(view->kinds, "*") == 0)
+		return view->wants(view, ui->states[ui->view]);
+	return view->kinds;
+}
+
+void ui_planned(struct ui *ui, int result, const struct plan *plan, const char *why)
+{
+	if (ui->mode != MODE_PLANNING) /* Esc in the meantime */
+		return;
+	if (result < 0) {
+		ui->mode = MODE_EDIT;
+		snprintf(ui->edit.error, sizeof(ui->edit.error), "%s",
+			 why[0] ? why : strerror(-result));
+		return;
+	}
+	free(ui->plan);
+	ui->plan = xcalloc(1, sizeof(*ui->plan));
+	*ui->plan = *plan;
+	ui->mode = MODE_PREVIEW;
+}
+
+static void select_by_key(struct ui *ui, uint32_t key)
+{
+	int view = view_by_key(key);
+
+	if (view >= 0)
+		ui_select_view(ui, (unsigned)view);
+	else
+		ui_message(ui, ROLE_TEXT, "view %c (%s) comes with a later version", (char)key,
+			   key == '2'	? "jitter"
+			   : key == '5' ? "vm"
+					: "container");
+}
+
+static void search(struct ui *ui, const struct frame *frame, int direction)
+{
+	const struct view *view = view_registry[ui->view];
+
+	if (!view->search)
+		ui_message(ui, ROLE_TEXT, "there is nothing to search in this view");
+	else if (!ui->needle.text[0])
+		ui_message(ui, ROLE_TEXT, "no search text yet: / asks for one");
+	else if (!view->search(view, ui->states[ui->view], frame, ui->needle.text, direction))
+		ui_message(ui, ROLE_WARNING, "\"%s\" is in no row", ui->needle.text);
+}
+
+static void search_key(struct ui *ui, const struct frame *frame, uint32_t key)
+{
+	if (key == KEYCODE_ESC || key == KEYCODE_ENTER) {
+		ui->mode = MODE_NORMAL;
+		if (key == KEYCODE_ENTER && ui->needle.text[0])
+			search(ui, frame, 0);
+	} else if (input_key(&ui->needle, key) && ui->needle.text[0]) {
+		search(ui, frame, 0);
+	}
+}
+
+static void open_search(struct ui *ui)
+{
+	if (!view_registry[ui->view]->search) {
+		ui_message(ui, ROLE_TEXT, "there is nothing to search in this view");
+		return;
+	}
+	input_set(&ui->needle, "");
+	ui->mode = MODE_SEARCH;
+}
+
+static void keep(struct ui *ui, const struct frame *frame, struct ui_action *ret)
+{
+	const struct session_change *c = session_open_trial(frame->session);
+
+	if (!c) {
+		ui_message(ui, ROLE_TEXT, "there is no trial to keep");
+		return;
+	}
+	ret->type = ACTION_KEEP;
+	ret->id = c->id;
+}
+
+static void undo(struct ui *ui, const struct frame *frame, bool is_all, struct ui_action *ret)
+{
+	const struct session_change *c = session_undoable(frame->session);
+
+	if (!c) {
+		ui_message(ui, ROLE_TEXT, "there is no change of this session to take back");
+		return;
+	}
+	ret->type = is_all ? ACTION_UNDO_ALL : ACTION_UNDO;
+	ret->id = c->id;
+}
+
+/* Commands that mean the same in every view. False: not one of them. */
+static bool common_command(struct ui *ui, const struct frame *frame, enum command command,
+			   uint32_t key, struct ui_action *ret)
+{
+	static const enum ui_action_type actions[COMMAND_COUNT] = {
+		[COMMAND_QUIT] = ACTION_QUIT,	  [COMMAND_PAUSE] = ACTION_PAUSE,
+		[COMMAND_FASTER] = ACTION_FASTER, [COMMAND_SLOWER] = ACTION_SLOWER,
+		[COMMAND_THEME] = ACTION_THEME,	  [COMMAND_REDRAW] = ACTION_REDRAW,
+		[COMMAND_MOUSE] = ACTION_MOUSE,
+	};
+
+	if (actions[command] != ACTION_NONE)
+		ret->type = actions[command];
+	else if (command == COMMAND_HELP)
+		ui->mode = MODE_HELP;
+	else if (command == COMMAND_VIEW)
+		select_by_key(ui, key);
+	else if (command == COMMAND_NEXT_VIEW)
+		ui_select_view(ui, (ui->view + 1) % view_count);
+	else if (command == COMMAND_PREVIOUS_VIEW)
+		ui_select_view(ui, (ui->view + view_count - 1) % view_count);
+	else if (command == COMMAND_SEARCH)
+		open_search(ui);
+	else if (command == COMMAND_SEARCH_NEXT || command == COMMAND_SEARCH_PREVIOUS)
+		search(ui, frame, command == COMMAND_SEARCH_NEXT ? 1 : -1);
+	else if (command == COMMAND_KEEP)
+		keep(ui, frame, ret);
+	else if (command == COMMAND_UNDO || command == COMMAND_UNDO_ALL)
+		undo(ui, frame, command == COMMAND_UNDO_ALL, ret);
+	else
+		return false;
+	return true;
+}
+
+static void view_command(struct ui *ui, const struct frame *frame, enum command command)
+{
+	const struct view *view = view_registry[ui->view];
+	struct ui_request request = {0};
+
+	if (!frame->snap || !view->command(view, ui->states[ui->view], frame, command, &request))
+		return;
+	switch (request.type) {
+	case UI_NONE:
+	case UI_UNDO:
+		return;
+	case UI_EDIT:
+		edit_open(ui, frame, request.knob, request.target);
+		return;
+	case UI_MESSAGE:
+		ui_message(ui, ROLE_TEXT, "%s", request.text);
+		return;
+	}
+}
+
+static void click(struct ui *ui, const struct frame *frame, int x, int y)
+{
+	const struct view *view = view_registry[ui->view];
+	const struct pane *p = &ui->view_pane;
+
+	if (y == ui->tabs_pane.y) {
+		int at = 1;
+
+		for (unsigned i = 0; i < view_count; i++) {
+			int n = text_columns(view_registry[i]->name) + 4;
+
+			if (x >= at && x < at + n)
+				ui_select_view(ui, i);
+			at += n;
+		}
+	} else if (view->click && frame->snap && x >= p->x && y >= p->y && x < p->x + p->width &&
+		   y < p->y + p->height) {
+		view->click(view, ui->states[ui->view], frame, x - p->x, y - p->y);
+	}
+}
+
+static void normal_key(struct ui *ui, const struct frame *frame, const struct key *key,
+		       struct ui_action *ret)
+{
+	enum command command = command_of_key(key->code);
+
+	if (key->code == KEYCODE_MOUSE_CLICK) {
+		click(ui, frame, key->x, key->y);
+		return;
+	}
+	if (key->code == KEYCODE_WHEEL_UP || key->code == KEYCODE_WHEEL_DOWN)
+		command = key->code == KEYCODE_WHEEL_UP ? COMMAND_UP : COMMAND_DOWN;
+	if (command == COMMAND_NONE || common_command(ui, frame, command, key->code, ret))
+		return;
+	view_command(ui, frame, command);
+}
+
+void ui_key(struct ui *ui, const struct frame *frame, const struct key *key, struct ui_action *ret)
+{
+	*ret = (struct ui_action){0};
+	ui->message[0] = 0;
+	switch (ui->mode) {
+	case MODE_NORMAL:
+		normal_key(ui, frame, key, ret);
+		return;
+	case MODE_HELP:
+		help_key(ui, key);
+		return;
+	case MODE_SEARCH:
+		search_key(ui, frame, key->code);
+		return;
+	case MODE_EDIT:
+	case MODE_PLANNING:
+		edit_key(ui, key, ret);
+		return;
+	case MODE_PREVIEW:
+		preview_key(ui, key, ret);
+		return;
+	}
+}

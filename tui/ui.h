@@ -1,0 +1,79 @@
+/*
+ * The whole user interface without terminal, clock, host or guard: views and dialogs, fed with keys
+ * and frames. It draws a surface and hands out actions; dashboard.c carries them out. So every screen
+ * and every key can be tested with a hand-made snapshot.
+ *
+ * Calling sequence: ui_init(), ui_draw() whenever something changed, ui_key() per key, ui_planned()
+ * when a plan that ui_key() asked for is there, ui_done().
+ */
+#ifndef JT_TUI_UI_H
+#define JT_TUI_UI_H
+
+#include "tui/view.h"
+
+enum ui_action_type {
+	ACTION_NONE,
+	ACTION_QUIT,
+	ACTION_PLAN,  /* knob, target, value: ui_planned() is expected */
+	ACTION_APPLY, /* plan: the ui's, until the next call */
+	ACTION_KEEP,  /* id */
+	ACTION_UNDO,  /* id */
+	ACTION_UNDO_ALL,
+	ACTION_PAUSE,
+	ACTION_FASTER,
+	ACTION_SLOWER,
+	ACTION_THEME,
+	ACTION_REDRAW,
+	ACTION_MOUSE,
+};
+
+struct ui_action {
+	enum ui_action_type type;
+	const struct knob *knob;
+	char target[PLAN_OBJECT_MAX];
+	char value[PLAN_VALUE_MAX];
+	const struct plan *plan;
+	uint64_t id;
+};
+
+enum ui_mode { MODE_NORMAL, MODE_HELP, MODE_SEARCH, MODE_EDIT, MODE_PLANNING, MODE_PREVIEW };
+
+/* A line of input. */
+struct ui_input {
+	char text[PLAN_VALUE_MAX];
+	unsigned at; /* byte offset of the cursor; the text is printable ASCII */
+};
+
+struct ui_edit {
+	const struct knob *knob;
+	char target[PLAN_OBJECT_MAX];
+	char name[96], old_value[PLAN_VALUE_MAX], choices[160];
+	char error[256];
+	struct ui_input input;
+};
+
+struct ui {
+	unsigned view; /* index into view_registry */
+	void **states; /* by view */
+	enum ui_mode mode;
+	char message[256]; /* replaces the bottom bar until the next key */
+	enum role message_role;
+	struct ui_edit edit;
+	struct plan *plan;	 /* MODE_PREVIEW */
+	struct ui_input needle; /* of the search */
+	int help_top;
+	struct pane view_pane, tabs_pane; /* of the last draw, for clicks */
+};
+
+void ui_init(struct ui *ui);
+void ui_done(struct ui *ui);
+void ui_draw(struct ui *ui, const struct frame *frame, struct surface *surface);
+void ui_key(struct ui *ui, const struct frame *frame, const struct key *key, struct ui_action *ret);
+/* The answer to ACTION_PLAN: 0 and a plan, or a negative errno and why in words. The plan is copied. */
+void ui_planned(struct ui *ui, int result, const struct plan *plan, const char *why);
+void ui_message(struct ui *ui, enum role role, const char *fmt, ...) _printf_(3, 4);
+void ui_select_view(struct ui *ui, unsigned view);
+/* Blank-separated kinds the current view wants sampled. */
+const char *ui_kinds(const struct ui *ui);
+
+#endif

@@ -1,0 +1,113 @@
+/* Puts a frame together: header, tabs, view, strip, bottom bar, dialog on top. */
+#include <stdio.h>
+
+#include "tui/ui_internal.h"
+
+static void draw_tabs(const struct ui *ui, const struct pane *pane)
+{
+	int x = 1;
+
+	for (unsigned i = 0; i < view_count; i++)
+		x = pane_printf(pane, x, 0, i == ui->view ? ROLE_TAB_ACTIVE : ROLE_TAB, " %c %s ",
+				view_registry[i]->key, view_registry[i]->name);
+}
+
+static int draw_hint(const struct pane *pane, int x, enum command command)
+{
+	const struct binding *b = binding_of(command);
+	uint32_t key = b->keys[0];
+	char name[16];
+
+	/* Prefer the F-key: that is what the bar is known for. */
+	for (const uint32_t *k = b->keys; *k; k++) {
+		if (*k >= KEYCODE_F1 && *k <= KEYCODE_F12)
+			key = *k;
+	}
+	x = pane_text(pane, x, 0, ROLE_KEY, key_label(key, name, sizeof(name)));
+	return pane_text(pane, x, 0, ROLE_KEY_LABEL, b->label) + 1;
+}
+
+static void draw_bottom(const struct ui *ui, const struct frame *frame, const struct pane *pane)
+{
+	const struct view *view = view_registry[ui->view];
+	int x;
+
+	if (ui->mode == MODE_SEARCH) {
+		x = pane_text(pane, 0, 0, ROLE_LABEL, "search: ");
+		input_draw(&ui->needle, pane, x, 0, pane->width - x < 40 ? pane->width - x : 40);
+		if (ui->message[0])
+			(void)pane_text(pane, x + 42, 0, ui->message_role, ui->message);
+		return;
+	}
+	if (ui->message[0]) {
+		pane_text_in(pane, 0, 0, pane->width, ui->message_role, ui->message);
+		return;
+	}
+	x = draw_hint(pane, 0, COMMAND_HELP);
+	for (unsigned i = 0; i < ARRAY_SIZE(view->hints) && view->hints[i]; i++)
+		x = draw_hint(pane, x, view->hints[i]);
+	if (session_open_trial(frame->session))
+		x = draw_hint(pane, x, COMMAND_KEEP);
+	if (session_undoable(frame->session))
+		x = draw_hint(pane, x, COMMAND_UNDO);
+	(void)draw_hint(pane, x, COMMAND_QUIT);
+}
+
+/* Lines of the parts; small screens lose the rule, then the tabs, then the strip's second line. */
+struct parts {
+	int header, tabs, rule, strip, bottom;
+};
+
+static struct parts share_height(int width, int height)
+{
+	struct parts p = {.header = height >= 3, .bottom = height >= 4, .tabs = height >= 6};
+
+	p.strip = height >= 5 ? (width < 150 && height >= 14 ? 2 : 1) : 0;
+	p.rule = height >= 18;
+	return p;
+}
+
+static void draw_dialog(struct ui *ui, const struct pane *all)
+{
+	switch (ui->mode) {
+	case MODE_NORMAL:
+	case MODE_SEARCH:
+		return;
+	case MODE_HELP:
+		help_draw(ui, all);
+		return;
+	case MODE_EDIT:
+	case MODE_PLANNING:
+		edit_draw(ui, all);
+		return;
+	case MODE_PREVIEW:
+		preview_draw(ui, all);
+		return;
+	}
+}
+
+void ui_draw(struct ui *ui, const struct frame *frame, struct surface *surface)
+{
+	struct pane all = surface_pane(surface), part;
+	struct parts p = share_height(all.width, all.height);
+	int bottom = all.height - p.bottom, strip = bottom - p.strip, rule = strip - p.rule;
+	const struct view *view = view_registry[ui->view];
+
+	surface_clear(surface);
+	part = pane_sub(&all, 0, 0, all.width, p.header);
+	header_draw(frame, &part);
+	ui->tabs_pane = pane_sub(&all, 0, p.header, all.width, p.tabs);
+	draw_tabs(ui, &ui->tabs_pane);
+	ui->view_pane = pane_sub(&all, 0, p.header + p.tabs, all.width, rule - p.header - p.tabs);
+	if (frame->snap)
+		view->draw(view, ui->states[ui->view], frame, &ui->view_pane);
+	else
+		(void)pane_text(&ui->view_pane, 0, 0, ROLE_DIM, "reading the machine ...");
+	part = pane_sub(&all, 0, rule, all.width, p.rule);
+	widget_rule(&part, 0, "");
+	part = pane_sub(&all, 0, strip, all.width, p.strip);
+	strip_draw(frame, &part);
+	part = pane_sub(&all, 0, bottom, all.width, p.bottom);
+	draw_bottom(ui, frame, &part);
+	draw_dialog(ui, &all);
+}
