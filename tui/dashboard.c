@@ -26,9 +26,12 @@ static int take_delay(const char *text, struct dashboard_options *options)
 {
 	uint64_t ns;
 
-	if (parse_duration_ns(text, &ns) < 0 || ns < 100 * NSEC_PER_MSEC || ns > 3600 * NSEC_PER_SEC)
-		return cmd_usage("--delay", "\"%s\" is no period: 0.1 to 3600 seconds, for example "
-					    "-d 2", text);
+	if (parse_duration_ns(text, &ns) < 0 || ns < 100 * NSEC_PER_MSEC ||
+	    ns > 3600 * NSEC_PER_SEC)
+		return cmd_usage("--delay",
+				 "\"%s\" is no period: 0.1 to 3600 seconds, for example "
+				 "-d 2",
+				 text);
 	options->period_ns = ns;
 	return 0;
 }
@@ -36,8 +39,10 @@ static int take_delay(const char *text, struct dashboard_options *options)
 static int take_view(const char *text, struct dashboard_options *options)
 {
 	if (view_by_name(text) < 0)
-		return cmd_usage("--view", "there is no view \"%s\": host irq nic memory knobs "
-					   "effect table", text);
+		return cmd_usage("--view",
+				 "there is no view \"%s\": host irq nic memory knobs "
+				 "effect table",
+				 text);
 	options->view = text;
 	return 0;
 }
@@ -186,7 +191,7 @@ static void move_to_housekeeping(struct host *host)
 static int start_terminal(struct dashboard *d)
 {
 	char why[256] = "";
-	const char *theme = d->options.theme ? d->options.theme
+	const char *theme = d->options.theme	   ? d->options.theme
 			    : d->context->is_color ? "default"
 						   : "mono";
 	int r = term_open(d->options.has_mouse, &d->term, why, sizeof(why));

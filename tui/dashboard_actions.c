@@ -19,7 +19,8 @@ const char *dashboard_why_no_change(const struct dashboard *d)
 	case GUARD_READY:
 		return NULL;
 	case GUARD_ABSENT:
-		return d->session.guard_text[0] ? d->session.guard_text : "there is no guard process";
+		return d->session.guard_text[0] ? d->session.guard_text
+						: "there is no guard process";
 	case GUARD_LOCKED:
 		return d->session.guard_text[0] ? d->session.guard_text
 						: "another jittertop holds the lock";

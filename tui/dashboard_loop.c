@@ -193,8 +193,7 @@ static void touch_guard(struct dashboard *d)
 {
 	uint64_t now = host_now_ns(d->context->host);
 
-	if (!d->guard || !session_open_trial(&d->session) ||
-	    now - d->touched_ns < TOUCH_EVERY_NS)
+	if (!d->guard || !session_open_trial(&d->session) || now - d->touched_ns < TOUCH_EVERY_NS)
 		return;
 	d->touched_ns = now;
 	(void)guard_touch(d->guard);
@@ -260,7 +259,8 @@ int dashboard_add_sources(struct dashboard *d)
 		return r;
 	r = sd_event_add_io(d->events, NULL, term_fd(d->term), EPOLLIN, on_terminal, d);
 	if (r >= 0)
-		r = sd_event_add_io(d->events, NULL, sampler_fd(d->sampler), EPOLLIN, on_sampler, d);
+		r = sd_event_add_io(d->events, NULL, sampler_fd(d->sampler), EPOLLIN, on_sampler,
+				    d);
 	if (r >= 0 && d->guard)
 		r = sd_event_add_io(d->events, NULL, guard_fd(d->guard), EPOLLIN, on_guard, d);
 	for (unsigned i = 0; i < ARRAY_SIZE(signals) && r >= 0; i++)

@@ -56,8 +56,8 @@ bool input_key(struct ui_input *input, uint32_t key)
 void input_draw(const struct ui_input *input, const struct pane *pane, int x, int y, int width)
 {
 	unsigned len = (unsigned)strlen(input->text);
-	unsigned from = input->at >= (unsigned)width && width > 0 ? input->at - (unsigned)width + 1
-								  : 0;
+	unsigned from =
+		input->at >= (unsigned)width && width > 0 ? input->at - (unsigned)width + 1 : 0;
 
 	for (int i = 0; i < width; i++) {
 		unsigned at = from + (unsigned)i;

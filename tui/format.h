@@ -12,10 +12,10 @@
 const char *format_ns(uint64_t ns, char *buf, size_t size);
 /* The same without the blank: "412us", for narrow columns. */
 const char *format_ns_short(uint64_t ns, char *buf, size_t size);
-const char *format_bytes(uint64_t bytes, char *buf, size_t size);   /* "7.6 GiB" */
-const char *format_count(double n, char *buf, size_t size);	    /* "1234", "12.3k", "4.5M" */
-const char *format_hz(double hz, char *buf, size_t size);	    /* "3.20 GHz" */
-const char *format_duration(uint64_t ns, char *buf, size_t size);   /* "12d", "3h12m", "97 s" */
+const char *format_bytes(uint64_t bytes, char *buf, size_t size); /* "7.6 GiB" */
+const char *format_count(double n, char *buf, size_t size);	  /* "1234", "12.3k", "4.5M" */
+const char *format_hz(double hz, char *buf, size_t size);	  /* "3.20 GHz" */
+const char *format_duration(uint64_t ns, char *buf, size_t size); /* "12d", "3h12m", "97 s" */
 /* One value, or its rate for a counter ("1.2k/s", "12%" for time shares). Returns its role. */
 enum role format_metric(const struct metric *metric, const struct value *value, double rate,
 			char *buf, size_t size);

@@ -1,4 +1,5 @@
-/* The first line: which machine, how large, how long up, what we cost, and what must not be missed. */
+/* The first line: which machine, how large, how long up, what we cost, and what must not be missed.
+ */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -76,10 +77,10 @@ void header_draw(const struct frame *frame, const struct pane *pane)
 		add_text(host, "preemption", ROLE_TEXT, &flow);
 	if (frame->machine)
 		add_cores(frame->machine, &flow);
-	if (entity_u64(host, "memory_total_bytes", &n))
-		flow_field(&flow, "", ROLE_TEXT, "%s", format_bytes(n, text, sizeof(text)));
 	if (!isnan(frame->self_share))
 		flow_field(&flow, "self", ROLE_TEXT, "%.1f%%", frame->self_share * 100);
+	if (entity_u64(host, "memory_total_bytes", &n))
+		flow_field(&flow, "", ROLE_TEXT, "%s", format_bytes(n, text, sizeof(text)));
 	if (entity_u64(host, "uptime_ns", &n))
 		flow_field(&flow, "up", ROLE_TEXT, "%s", format_duration(n, text, sizeof(text)));
 }

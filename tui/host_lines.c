@@ -33,8 +33,8 @@ static void add_huge_pages(const struct frame *frame, const struct machine_node 
 		text[blank + (text[blank] != 0)] = 0;
 		if (!entity_u64(e, "free_pages", &free_pages))
 			free_pages = 0;
-		flow_field(flow, "huge", ROLE_VALUE, "%s %llu free %llu", text, (unsigned long long)total,
-			   (unsigned long long)free_pages);
+		flow_field(flow, "huge", ROLE_VALUE, "%s %llu free %llu", text,
+			   (unsigned long long)total, (unsigned long long)free_pages);
 	}
 }
 
@@ -129,10 +129,8 @@ static void add_latency(const struct frame *frame, const struct machine_cpu *cpu
 	const struct machine_latency *l = &cpu->latency;
 	char text[24];
 
-	if (frame->why_not_measured) {
-		flow_field(flow, "latency", ROLE_VALUE_ABSENT, "%s", frame->why_not_measured);
+	if (frame->why_not_measured) /* the legend and the strip say why */
 		return;
-	}
 	add_ns(flow, "p50", l->has_p50, l->p50_ns);
 	add_ns(flow, "p99", l->has_p99, l->p99_ns);
 	add_ns(flow, "max", l->samples > 0, l->max_ns);
@@ -199,10 +197,10 @@ int host_kernel_lines(const struct frame *frame, const struct pane *pane, int y,
 	static const struct {
 		const char *label, *metric;
 	} fields[] = {
-		{"isolcpus", "isolcpus"},	{"nohz_full", "nohz_full"},
-		{"rcu_nocbs", "rcu_nocbs"},	{"irqaffinity", "irqaffinity"},
+		{"isolcpus", "isolcpus"},	 {"nohz_full", "nohz_full"},
+		{"rcu_nocbs", "rcu_nocbs"},	 {"irqaffinity", "irqaffinity"},
 		{"hugepages", "boot_hugepages"}, {"clocksource", "clocksource"},
-		{"lockdown", "lockdown"},	{"mitigations", "mitigations"},
+		{"lockdown", "lockdown"},	 {"mitigations", "mitigations"},
 	};
 	struct flow flow = {.pane = pane, .y = y, .first_y = y, .max_lines = max, .indent = 7};
 	const struct entity *host = host_entity(frame);
@@ -249,11 +247,10 @@ int host_pressure_lines(const struct frame *frame, const struct pane *pane, int 
 static const struct {
 	const char *metric, *label;
 } suspects[] = {
-	{"irqs", "device irqs"},	{"local_irqs", "local irqs"},
-	{"softirq_net_rx", "net_rx"},	{"softirq_net_tx", "net_tx"},
-	{"softirq_block", "block"},	{"softirq_timer", "timer"},
-	{"softirq_rcu", "rcu"},		{"softirq_sched", "sched"},
-	{"softirq_tasklet", "tasklet"}, {"switches", "switches"},
+	{"irqs", "device irqs"},      {"local_irqs", "local irqs"}, {"softirq_net_rx", "net_rx"},
+	{"softirq_net_tx", "net_tx"}, {"softirq_block", "block"},   {"softirq_timer", "timer"},
+	{"softirq_rcu", "rcu"},	      {"softirq_sched", "sched"},   {"softirq_tasklet", "tasklet"},
+	{"switches", "switches"},
 };
 
 /* Mean of a rate over the other CPUs; 0 when nobody knows. */
@@ -306,38 +303,48 @@ static unsigned find_suspects(const struct machine *m, unsigned cpu, struct susp
 	return n;
 }
 
-void host_worst_line(const struct frame *frame, const struct pane *pane, int y)
+static void add_suspects(const struct machine *m, unsigned cpu, struct flow *flow)
 {
-	const struct machine *m = frame->machine;
-	struct flow flow = {.pane = pane, .y = y, .first_y = y, .max_lines = 1};
 	struct suspicion found[3];
-	const struct machine_cpu *cpu;
-	unsigned n;
+	unsigned n = find_suspects(m, cpu, found);
 
-	flow_field(&flow, "", ROLE_STRONG, "worst now:");
-	flow.x--;
-	if (m->worst < 0) {
-		flow_field(&flow, "", ROLE_DIM, "%s",
-			   frame->why_not_measured ? frame->why_not_measured
-						   : "not enough samples yet");
-		return;
-	}
-	cpu = &m->cpus[m->worst];
-	flow_field(&flow, "", ROLE_STRONG, "cpu %u", cpu->number);
-	add_ns(&flow, "p99", cpu->latency.has_p99, cpu->latency.p99_ns);
-	add_ns(&flow, "max", true, cpu->latency.max_ns);
-	if (cpu->steal >= 0.005)
-		add_share(&flow, "steal", cpu->steal);
-	n = find_suspects(m, (unsigned)m->worst, found);
 	for (unsigned i = 0; i < n; i++) {
 		char rate[24], others[24];
 
-		flow_field(&flow, suspects[found[i].suspect].label, ROLE_WARNING,
-			   "%s/s (others %s)", format_count(found[i].rate, rate, sizeof(rate)),
+		flow_field(flow, suspects[found[i].suspect].label, ROLE_WARNING, "%s/s (others %s)",
+			   format_count(found[i].rate, rate, sizeof(rate)),
 			   format_count(found[i].others, others, sizeof(others)));
 	}
 	if (n == 0)
-		flow_field(&flow, "", ROLE_DIM, "no counter stands out there");
+		flow_field(flow, "", ROLE_DIM, "no counter stands out there");
+}
+
+void host_worst_line(const struct frame *frame, const struct pane *pane, int y)
+{
+	const struct machine *m = frame->machine;
+	bool is_busy = frame->why_not_measured != NULL;
+	int index = is_busy ? m->busiest : m->worst;
+	struct flow flow = {.pane = pane, .y = y, .first_y = y, .max_lines = 1};
+	const struct machine_cpu *cpu;
+
+	flow_field(&flow, "", ROLE_STRONG, is_busy ? "busiest now:" : "worst now:");
+	flow.x--;
+	if (index < 0) {
+		flow_field(&flow, "", ROLE_DIM,
+			   is_busy ? "no rates (yet)" : "not enough samples yet");
+		return;
+	}
+	cpu = &m->cpus[index];
+	flow_field(&flow, "", ROLE_STRONG, "cpu %u", cpu->number);
+	if (is_busy) {
+		add_share(&flow, "busy", cpu->busy);
+	} else {
+		add_ns(&flow, "p99", cpu->latency.has_p99, cpu->latency.p99_ns);
+		add_ns(&flow, "max", true, cpu->latency.max_ns);
+	}
+	if (cpu->steal >= 0.005)
+		add_share(&flow, "steal", cpu->steal);
+	add_suspects(m, (unsigned)index, &flow);
 }
 
 void host_legend_line(const struct frame *frame, const struct pane *pane, int y, bool has_glyphs)
@@ -346,7 +353,8 @@ void host_legend_line(const struct frame *frame, const struct pane *pane, int y,
 	int x = 0;
 
 	if (!frame->why_not_measured)
-		x = pane_printf(pane, x, y, ROLE_DIM, "p99 of wakeup latency, 10 s%s%s  -/? few samples",
+		x = pane_printf(pane, x, y, ROLE_DIM,
+				"p99 of wakeup latency, 10 s%s%s  -/? few samples",
 				has_glyphs ? ": " : "", has_glyphs ? heat_legend() : "");
 	else
 		x = pane_printf(pane, x, y, ROLE_DIM, "busy share%s",

@@ -1,7 +1,7 @@
 /*
- * The CPUs as a map of cells in blocks per node. The largest kind of cell with which everything fits
- * is taken; when nothing fits, the smallest, scrolled to the cursor. Each layout is run once without
- * a pane to measure it and once to draw it, so that both can never disagree.
+ * The CPUs as a map of cells in blocks per node. The largest kind of cell with which everything
+ * fits is taken; when nothing fits, the smallest, scrolled to the cursor. Each layout is run once
+ * without a pane to measure it and once to draw it, so that both can never disagree.
  */
 #include <math.h>
 #include <stdio.h>
@@ -94,8 +94,7 @@ static void draw_cell(const struct map *map, unsigned index, int x, int y)
 		pane_put(pane, x++, y, (unsigned char)glyph, role);
 	}
 	if (map->kind != CELL_GLYPH)
-		pane_put(pane, x, y, (unsigned char)host_mark(cpu),
-			 is_cursor ? role : ROLE_MARK);
+		pane_put(pane, x, y, (unsigned char)host_mark(cpu), is_cursor ? role : ROLE_MARK);
 }
 
 static void place_cell(struct map *map, struct pen *pen, unsigned index)
@@ -113,12 +112,12 @@ static void place_cell(struct map *map, struct pen *pen, unsigned index)
 	pen->x += map->cell_width + map->gap;
 }
 
-/* A label in front of cells, on a new line when less than one cell would fit behind it. */
-static void place_label(struct map *map, struct pen *pen, const char *text)
+/* A label in front of width columns of cells that should not be torn off it. */
+static void place_label(struct map *map, struct pen *pen, const char *text, int width)
 {
 	int n = text_columns(text);
 
-	if (pen->x + n + map->cell_width > pen->right && pen->x > pen->left) {
+	if (pen->x + n + width > pen->right && pen->x > pen->left) {
 		pen->x = pen->left;
 		pen->y++;
 	}
@@ -130,6 +129,24 @@ static void place_label(struct map *map, struct pen *pen, const char *text)
 static int group_width(const struct map *map, const struct machine_group *group)
 {
 	return (int)group->n * (map->cell_width + map->gap) - map->gap;
+}
+
+/* SMT siblings stand together in one line, cores a little apart. */
+static void begin_core(const struct map *map, struct pen *pen, const struct machine_group *group,
+		       unsigned at)
+{
+	const struct machine_cpu *cpus = &map->frame->machine->cpus[group->first];
+	int n = 1;
+
+	while (at + (unsigned)n < group->n && cpus[at + (unsigned)n].core == cpus[at].core)
+		n++;
+	if (pen->x > pen->left &&
+	    pen->x + n * (map->cell_width + map->gap) - map->gap > pen->right) {
+		pen->x = pen->left;
+		pen->y++;
+	} else if (at > 0 && map->kind == CELL_NUMBER) {
+		pen->x++;
+	}
 }
 
 static void place_group(struct map *map, struct pen *pen, const struct machine_group *group,
@@ -145,13 +162,14 @@ static void place_group(struct map *map, struct pen *pen, const struct machine_g
 	}
 	if (has_label) {
 		snprintf(label, sizeof(label), "L3#%d ", group->id);
-		place_label(map, pen, label);
+		place_label(map, pen, label, map->cell_width);
 	}
 	for (unsigned i = 0; i < group->n; i++) {
-		/* SMT siblings stand together, cores a little apart. */
-		if (i > 0 && map->frame->machine->is_smt && map->kind == CELL_NUMBER &&
-		    cpus[group->first + i].core != cpus[group->first + i - 1].core)
-			pen->x++;
+		bool is_new_core =
+			i == 0 || cpus[group->first + i].core != cpus[group->first + i - 1].core;
+
+		if (is_new_core && map->frame->machine->is_smt)
+			begin_core(map, pen, group, i);
 		place_cell(map, pen, group->first + i);
 	}
 	pen->x += map->kind == CELL_PAIR || map->kind == CELL_GLYPH ? 1 : 2;
@@ -198,7 +216,8 @@ static int place_all(struct map *map, int width)
 				continue;
 			snprintf(label, sizeof(label), "n%d ", m->nodes[n].cpus.id);
 			if (m->n_nodes > 1)
-				place_label(map, &pen, label);
+				place_label(map, &pen, label,
+					    group_width(map, &m->l3s[m->nodes[n].first_l3]));
 			place_node(map, &pen, &m->nodes[n]);
 		}
 		return pen.y + 1;

@@ -13,8 +13,13 @@ struct row_layout {
 /* Columns by how much width there is: number and p99 always, then busy, max, p50, bar, rates. */
 static struct row_layout layout(int width)
 {
-	struct row_layout l = {.bar = -1, .busy = -1, .p50 = -1, .max = -1, .spark = -1,
-			       .switches = -1, .irqs = -1};
+	struct row_layout l = {.bar = -1,
+			       .busy = -1,
+			       .p50 = -1,
+			       .max = -1,
+			       .spark = -1,
+			       .switches = -1,
+			       .irqs = -1};
 	int x = 6;
 
 	if (width >= 44) {
@@ -65,7 +70,9 @@ static void draw_header(const struct frame *frame, const struct pane *pane, int 
 		pane_text_right(pane, l.max, y, 8, ROLE_LABEL, "max 10s");
 	if (l.spark >= 0)
 		pane_text_in(pane, l.spark, y, l.spark_width, ROLE_LABEL,
-			     frame->why_not_measured ? "busy" : "p99 trend");
+			     frame->why_not_measured ? "busy"
+			     : l.spark_width > 9     ? "p99 trend"
+						     : "trend");
 	if (l.switches >= 0) {
 		pane_text_right(pane, l.switches, y, 8, ROLE_LABEL, "switch/s");
 		pane_text_right(pane, l.irqs, y, 8, ROLE_LABEL, "irq/s");
@@ -132,8 +139,10 @@ static void draw_cpu(const struct frame *frame, const struct machine_cpu *cpu,
 	struct row_layout l = layout(pane->width);
 	const struct machine_latency *latency = &cpu->latency;
 	const struct bar_part parts[] = {
-		{cpu->user, ROLE_BAR_USER, '|'},    {cpu->system, ROLE_BAR_SYSTEM, 's'},
-		{cpu->irq + cpu->softirq, ROLE_BAR_IRQ, 'i'}, {cpu->guest, ROLE_BAR_GUEST, 'g'},
+		{cpu->user, ROLE_BAR_USER, '|'},
+		{cpu->system, ROLE_BAR_SYSTEM, 's'},
+		{cpu->irq + cpu->softirq, ROLE_BAR_IRQ, 'i'},
+		{cpu->guest, ROLE_BAR_GUEST, 'g'},
 		{cpu->steal, ROLE_BAR_STEAL, '!'},
 	};
 
@@ -203,8 +212,8 @@ void host_rows_draw(struct host_view *state, const struct frame *frame, const st
 			unsigned cpu = group->first + i;
 			int column = columns > 1 ? (int)i / rows : 0;
 			int row = y + (columns > 1 ? (int)i % rows : (int)i);
-			struct pane part = pane_sub(pane, column * width, row,
-						    width - (columns > 1), 1);
+			struct pane part =
+				pane_sub(pane, column * width, row, width - (columns > 1), 1);
 
 			draw_cpu(frame, &m->cpus[cpu], &part, 0);
 			host_place(state, cpu, column * width, row, width);

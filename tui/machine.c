@@ -60,9 +60,9 @@ enum cpu_metric {
 };
 
 static const char *const cpu_metric_names[CPU_METRICS] = {
-	"online",  "package_id", "node_id", "l3_id",   "core_id",    "isolated",
-	"nohz_full", "user_ns",	 "nice_ns", "system_ns", "idle_ns",  "iowait_ns",
-	"irq_ns",  "softirq_ns", "steal_ns", "guest_ns", "guest_nice_ns",
+	"online",    "package_id", "node_id",  "l3_id",	    "core_id",	     "isolated",
+	"nohz_full", "user_ns",	   "nice_ns",  "system_ns", "idle_ns",	     "iowait_ns",
+	"irq_ns",    "softirq_ns", "steal_ns", "guest_ns",  "guest_nice_ns",
 };
 
 static int id_of(const struct entity *entity, int metric)
@@ -197,7 +197,7 @@ static void add_totals(struct machine *m)
 {
 	uint64_t worst_ns = 0;
 
-	m->worst = -1;
+	m->worst = m->busiest = -1;
 	for (unsigned i = 0; i < m->n_cpus; i++) {
 		const struct machine_cpu *cpu = &m->cpus[i];
 		uint64_t ns = cpu->latency.has_p99 ? cpu->latency.p99_ns : 0;
@@ -208,6 +208,8 @@ static void add_totals(struct machine *m)
 		m->n_measured += cpu->latency.samples > 0;
 		if (cpu->number > m->largest_number)
 			m->largest_number = cpu->number;
+		if (!isnan(cpu->busy) && (m->busiest < 0 || cpu->busy > m->cpus[m->busiest].busy))
+			m->busiest = (int)i;
 		if (ns > worst_ns) {
 			worst_ns = ns;
 			m->worst = (int)i;

@@ -54,6 +54,7 @@ struct machine {
 	bool is_smt;
 	unsigned largest_number;
 	struct machine_latency all; /* all measured CPUs together */
+	int busiest;		    /* index of the CPU with the highest busy share; -1: no rates */
 	int worst;		    /* index of the CPU with the highest p99 (or max); -1: none */
 };
 

@@ -32,8 +32,8 @@ static struct session_change *add(struct session *session, const struct guard_ev
 {
 	struct session_change *c;
 
-	session->changes = xrealloc(session->changes,
-				    (session->n_changes + 1) * sizeof(*session->changes));
+	session->changes =
+		xrealloc(session->changes, (session->n_changes + 1) * sizeof(*session->changes));
 	c = &session->changes[session->n_changes++];
 	*c = (struct session_change){.request = event->request, .id = event->id};
 	snprintf(c->title, sizeof(c->title), "%s", event->plan.title);
@@ -62,7 +62,8 @@ static void take_report(struct session_change *c, const struct change_report *re
 static void begin_experiment(struct session_change *c, const struct guard_event *event,
 			     const struct cpuset *online, uint64_t wall_ns)
 {
-	c->experiment.cpus = cpuset_is_empty(&event->plan.affected) ? *online : event->plan.affected;
+	c->experiment.cpus =
+		cpuset_is_empty(&event->plan.affected) ? *online : event->plan.affected;
 	c->experiment.apply_start_ns = event->start_ns;
 	c->experiment.apply_end_ns = event->end_ns;
 	c->applied_wall_ns = wall_ns;
@@ -128,8 +129,8 @@ void session_evaluate(struct session *session, const struct history *history, ui
 {
 	for (unsigned i = 0; i < session->n_changes; i++) {
 		struct session_change *c = &session->changes[i];
-		bool is_closed = c->experiment.end_ns &&
-				 now_ns > c->experiment.end_ns + 2 * NSEC_PER_SEC;
+		bool is_closed =
+			c->experiment.end_ns && now_ns > c->experiment.end_ns + 2 * NSEC_PER_SEC;
 
 		/* A closed window does not change any more, and its history may be gone. */
 		if (c->experiment.apply_end_ns == 0 || (is_closed && c->result.after.samples))

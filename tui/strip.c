@@ -1,18 +1,24 @@
 /* The effect strip: what the latest change did to the latency, in sight in every view. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "tui/ui_internal.h"
 
+/* "12 -> 9 us": the unit once when it is the same. */
 static void add_pair(struct flow *flow, const char *label, bool has_a, uint64_t a, bool has_b,
 		     uint64_t b)
 {
-	char before[24] = "-", after[24] = "-";
+	char before[24] = "-", after[24] = "-", *blank, *unit;
 
 	if (has_a)
 		format_ns(a, before, sizeof(before));
 	if (has_b)
 		format_ns(b, after, sizeof(after));
+	blank = strchr(before, ' ');
+	unit = strchr(after, ' ');
+	if (blank && unit && strcmp(blank, unit) == 0)
+		*blank = 0;
 	flow_field(flow, label, ROLE_STRIP, "%s -> %s", before, after);
 }
 
@@ -77,6 +83,15 @@ static int draw_state(const struct frame *frame, const struct session_change *c,
 	return pane->width - n;
 }
 
+/* How long the two windows are, without the time the change itself took. */
+static void add_windows(struct flow *flow, const struct experiment_side *before,
+			const struct experiment_side *since, bool is_long)
+{
+	flow_field(flow, "", ROLE_DIM,
+		   is_long ? "(%.0f s before / %.0f s since)" : "(%.0f s / %.0f s)",
+		   (double)before->covered_ns / 1e9, (double)since->covered_ns / 1e9);
+}
+
 static void draw_change(const struct frame *frame, const struct session_change *c,
 			const struct pane *pane)
 {
@@ -95,15 +110,17 @@ static void draw_change(const struct frame *frame, const struct session_change *
 	}
 	flow_field(&flow, "", ROLE_STRIP, "%s", session_scope(c, scope, sizeof(scope)));
 	/* One line when it is wide, else the figures are the second line. */
-	if (pane->height > 1)
+	if (pane->height > 1) {
+		add_windows(&flow, a, b, false);
 		flow = (struct flow){.pane = &second, .x = 8, .indent = 8, .max_lines = 1};
+	}
 	if (pane->height > 1 && c->is_lasting && c->text[0])
 		flow_field(&flow, "", ROLE_WARNING, "%s", c->text);
 	add_pair(&flow, "p50", a->has_p50, a->p50_ns, b->has_p50, b->p50_ns);
 	add_pair(&flow, "p99", a->has_p99, a->p99_ns, b->has_p99, b->p99_ns);
 	add_pair(&flow, "max", a->samples > 0, a->max_ns, b->samples > 0, b->max_ns);
-	flow_field(&flow, "", ROLE_DIM, "(%.0f s before / %.0f s since)",
-		   (double)a->covered_ns / 1e9, (double)b->covered_ns / 1e9);
+	if (pane->height == 1)
+		add_windows(&flow, a, b, true);
 	flow_field(&flow, "", ROLE_VERDICT_NONE, "not judged");
 }
 

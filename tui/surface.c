@@ -11,13 +11,12 @@ static const struct {
 	char ascii;
 } look_alikes[] = {
 	{0x2026, 0x2026, '~'}, /* ellipsis */
-	{0x2500, 0x2501, '-'}, {0x2502, 0x2503, '|'}, {0x250c, 0x254b, '+'},
-	{0x2581, 0x2581, '_'}, {0x2582, 0x2582, '.'}, {0x2583, 0x2583, ':'},
-	{0x2584, 0x2584, '-'}, {0x2585, 0x2585, '='}, {0x2586, 0x2586, '+'},
-	{0x2587, 0x2587, '*'}, {0x2588, 0x2588, '#'}, {0x2589, 0x258f, '#'},
-	{0x2591, 0x2593, '#'}, {0x2192, 0x2192, '>'}, {0x2190, 0x2190, '<'},
-	{0x2191, 0x2191, '^'}, {0x2193, 0x2193, 'v'}, {0x00b5, 0x00b5, 'u'},
-	{0x00b7, 0x00b7, '.'}, {0x25b2, 0x25b2, '^'}, {0x25bc, 0x25bc, 'v'},
+	{0x2500, 0x2501, '-'}, {0x2502, 0x2503, '|'}, {0x250c, 0x254b, '+'}, {0x2581, 0x2581, '_'},
+	{0x2582, 0x2582, '.'}, {0x2583, 0x2583, ':'}, {0x2584, 0x2584, '-'}, {0x2585, 0x2585, '='},
+	{0x2586, 0x2586, '+'}, {0x2587, 0x2587, '*'}, {0x2588, 0x2588, '#'}, {0x2589, 0x258f, '#'},
+	{0x2591, 0x2593, '#'}, {0x2192, 0x2192, '>'}, {0x2190, 0x2190, '<'}, {0x2191, 0x2191, '^'},
+	{0x2193, 0x2193, 'v'}, {0x00b5, 0x00b5, 'u'}, {0x00b7, 0x00b7, '.'}, {0x25b2, 0x25b2, '^'},
+	{0x25bc, 0x25bc, 'v'},
 };
 
 unsigned utf8_decode(const char *text, uint32_t *ret)
@@ -64,7 +63,8 @@ static int columns(uint32_t c)
 	if (c < 0xa0 || c == 0xfffd)
 		return 0;
 	n = wcwidth((wchar_t)c);
-	/* In the C locale wcwidth() knows nothing above 0x7f; our own drawing characters are narrow. */
+	/* In the C locale wcwidth() knows nothing above 0x7f; our own drawing characters are
+	 * narrow. */
 	if (n < 0 && (c == 0xb5 || c == 0xb7 || (c >= 0x2190 && c < 0x2600) || c == 0x2026))
 		return 1;
 	return n == 1 || n == 2 ? n : 0;
@@ -102,8 +102,8 @@ void surface_resize(struct surface *surface, int width, int height)
 	free(surface->cells);
 	surface->width = width > 0 ? width : 1;
 	surface->height = height > 0 ? height : 1;
-	surface->cells = xcalloc((size_t)surface->width * (size_t)surface->height,
-				 sizeof(*surface->cells));
+	surface->cells =
+		xcalloc((size_t)surface->width * (size_t)surface->height, sizeof(*surface->cells));
 	surface_clear(surface);
 }
 

@@ -4,7 +4,8 @@
  *
  * Text is UTF-8; what could move a terminal's cursor or disturb its cells (controls, invalid bytes,
  * zero-width characters) becomes '?', whatever came in. On an ASCII surface lines, blocks and
- * sparkline characters become ASCII look-alikes. Coordinates may be outside: such cells are dropped.
+ * sparkline characters become ASCII look-alikes. Coordinates may be outside: such cells are
+ * dropped.
  */
 #ifndef JT_TUI_SURFACE_H
 #define JT_TUI_SURFACE_H

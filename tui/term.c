@@ -34,8 +34,8 @@ struct terminal {
 };
 
 /*
- * What a signal handler needs to leave a usable terminal behind: the one piece of mutable file-scope
- * state besides the curses screen. Set before the handlers are installed.
+ * What a signal handler needs to leave a usable terminal behind: the one piece of mutable
+ * file-scope state besides the curses screen. Set before the handlers are installed.
  */
 static struct {
 	struct termios saved;
@@ -116,15 +116,17 @@ int term_check(char *why, size_t why_size)
 		return -EINVAL;
 	}
 	if (setupterm((char *)(uintptr_t)name, STDOUT_FILENO, &err) != OK) {
-		snprintf(why, why_size,
-			 "the terminal type \"%.60s\" is %s: try TERM=xterm or install its terminfo "
-			 "entry",
-			 name, err == 1 ? "a hardcopy one" : "unknown here");
+		snprintf(
+			why, why_size,
+			"the terminal type \"%.60s\" is %s: try TERM=xterm or install its terminfo "
+			"entry",
+			name, err == 1 ? "a hardcopy one" : "unknown here");
 		return -EINVAL;
 	}
 	if (!cursor_address) {
 		snprintf(why, why_size,
-			 "the terminal type \"%.60s\" cannot move its cursor: try TERM=xterm", name);
+			 "the terminal type \"%.60s\" cannot move its cursor: try TERM=xterm",
+			 name);
 		return -EINVAL;
 	}
 	return 0;
@@ -229,8 +231,7 @@ static chtype curses_attributes(unsigned attributes)
 {
 	return (attributes & STYLE_BOLD ? A_BOLD : 0) |
 	       (attributes & STYLE_UNDERLINE ? A_UNDERLINE : 0) |
-	       (attributes & STYLE_REVERSE ? A_REVERSE : 0) |
-	       (attributes & STYLE_DIM ? A_DIM : 0);
+	       (attributes & STYLE_REVERSE ? A_REVERSE : 0) | (attributes & STYLE_DIM ? A_DIM : 0);
 }
 
 void term_set_theme(struct terminal *term, const struct theme *theme)
@@ -380,7 +381,7 @@ int term_key(struct terminal *term, struct key *ret)
 		if (r == KEY_CODE_YES)
 			ret->code = translate((int)c);
 		else
-			ret->code = c == '\n' ? KEYCODE_ENTER
+			ret->code = c == '\n'	? KEYCODE_ENTER
 				    : c == 0x08 ? KEYCODE_BACKSPACE
 						: (uint32_t)c;
 		if (ret->code)
@@ -406,10 +407,9 @@ void term_set_mouse(struct terminal *term, bool is_on)
 {
 	term->has_mouse = is_on;
 	(void)mouseinterval(0);
-	(void)mousemask(is_on ? BUTTON1_PRESSED | BUTTON1_CLICKED | BUTTON4_PRESSED |
-					BUTTON5_PRESSED
-			      : 0,
-			NULL);
+	(void)mousemask(
+		is_on ? BUTTON1_PRESSED | BUTTON1_CLICKED | BUTTON4_PRESSED | BUTTON5_PRESSED : 0,
+		NULL);
 }
 
 void term_suspend(struct terminal *term)

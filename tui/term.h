@@ -21,7 +21,7 @@ int term_open(bool has_mouse, struct terminal **ret, char *why, size_t why_size)
  * block on a terminal that takes nothing. */
 void term_close(struct terminal *term);
 int term_fd(const struct terminal *term); /* for reading keys */
-bool term_is_utf8(void);	      /* the locale's character set: after setlocale() */
+bool term_is_utf8(void);		  /* the locale's character set: after setlocale() */
 void term_set_theme(struct terminal *term, const struct theme *theme);
 /* Asks the terminal for its size now. Call it before drawing after SIGWINCH. */
 void term_resize(struct terminal *term, int *ret_width, int *ret_height);

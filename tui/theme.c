@@ -24,10 +24,10 @@ static const struct {
 };
 
 static const char *const color_names[] = {
-	"black",	"red",		"green",	"yellow",
-	"blue",		"magenta",	"cyan",		"white",
-	"bright-black", "bright-red",	"bright-green", "bright-yellow",
-	"bright-blue",	"bright-magenta", "bright-cyan", "bright-white",
+	"black",	"red",		 "green",	"yellow",	  "blue",
+	"magenta",	"cyan",		 "white",	"bright-black",	  "bright-red",
+	"bright-green", "bright-yellow", "bright-blue", "bright-magenta", "bright-cyan",
+	"bright-white",
 };
 
 static const struct {
@@ -193,8 +193,8 @@ void theme_builtin_mono(struct theme *ret)
 	memset(ret, 0, sizeof(*ret));
 	snprintf(ret->name, sizeof(ret->name), "mono");
 	for (unsigned i = 0; i < ROLE_COUNT; i++) {
-		ret->styles[i] = (struct style){COLOR_UNSET, COLOR_UNSET,
-						color.styles[i].attributes};
+		ret->styles[i] =
+			(struct style){COLOR_UNSET, COLOR_UNSET, color.styles[i].attributes};
 		/* What had a background of its own must still stand out. */
 		if (color.styles[i].background != COLOR_UNSET && i != ROLE_DIALOG && i != ROLE_OLD)
 			ret->styles[i].attributes |= STYLE_REVERSE;
@@ -300,10 +300,9 @@ static int cube_level(int v)
 
 static void color_rgb(int color, int ret[3])
 {
-	static const uint32_t base[16] = {0x000000, 0xcd0000, 0x00cd00, 0xcdcd00,
-					  0x0000ee, 0xcd00cd, 0x00cdcd, 0xe5e5e5,
-					  0x7f7f7f, 0xff0000, 0x00ff00, 0xffff00,
-					  0x5c5cff, 0xff00ff, 0x00ffff, 0xffffff};
+	static const uint32_t base[16] = {
+		0x000000, 0xcd0000, 0x00cd00, 0xcdcd00, 0x0000ee, 0xcd00cd, 0x00cdcd, 0xe5e5e5,
+		0x7f7f7f, 0xff0000, 0x00ff00, 0xffff00, 0x5c5cff, 0xff00ff, 0x00ffff, 0xffffff};
 	static const int level[6] = {0, 95, 135, 175, 215, 255};
 	uint32_t rgb;
 

@@ -27,7 +27,7 @@ enum style_attribute {
 	STYLE_DIM = 1 << 3,
 };
 
-#define COLOR_UNSET (-1)      /* the terminal's own */
+#define COLOR_UNSET (-1)    /* the terminal's own */
 #define COLOR_RGB (1 << 24) /* flag: the low 24 bits are rrggbb; else 0 to 255 */
 
 struct style {

@@ -1,7 +1,7 @@
 /*
  * The whole user interface without terminal, clock, host or guard: views and dialogs, fed with keys
- * and frames. It draws a surface and hands out actions; dashboard.c carries them out. So every screen
- * and every key can be tested with a hand-made snapshot.
+ * and frames. It draws a surface and hands out actions; dashboard.c carries them out. So every
+ * screen and every key can be tested with a hand-made snapshot.
  *
  * Calling sequence: ui_init(), ui_draw() whenever something changed, ui_key() per key, ui_planned()
  * when a plan that ui_key() asked for is there, ui_done().
@@ -59,7 +59,7 @@ struct ui {
 	char message[256]; /* replaces the bottom bar until the next key */
 	enum role message_role;
 	struct ui_edit edit;
-	struct plan *plan;	 /* MODE_PREVIEW */
+	struct plan *plan;	/* MODE_PREVIEW */
 	struct ui_input needle; /* of the search */
 	int help_top;
 	struct pane view_pane, tabs_pane; /* of the last draw, for clicks */
@@ -69,7 +69,8 @@ void ui_init(struct ui *ui);
 void ui_done(struct ui *ui);
 void ui_draw(struct ui *ui, const struct frame *frame, struct surface *surface);
 void ui_key(struct ui *ui, const struct frame *frame, const struct key *key, struct ui_action *ret);
-/* The answer to ACTION_PLAN: 0 and a plan, or a negative errno and why in words. The plan is copied. */
+/* The answer to ACTION_PLAN: 0 and a plan, or a negative errno and why in words. The plan is
+ * copied. */
 void ui_planned(struct ui *ui, int result, const struct plan *plan, const char *why);
 void ui_message(struct ui *ui, enum role role, const char *fmt, ...) _printf_(3, 4);
 void ui_select_view(struct ui *ui, unsigned view);

@@ -42,8 +42,7 @@ int view_by_key(uint32_t key)
 	return -1;
 }
 
-bool view_knob_of(const struct entity *entity, const char **ret_knob, char *ret_target,
-		  size_t size)
+bool view_knob_of(const struct entity *entity, const char **ret_knob, char *ret_target, size_t size)
 {
 	for (unsigned i = 0; i < ARRAY_SIZE(knob_links); i++) {
 		size_t n = strlen(knob_links[i].from);

@@ -36,8 +36,8 @@ struct frame {
 	uint64_t now_ns, boottime_ns;
 	double self_share; /* CPU time of this program per time; NAN: unknown */
 	uint64_t period_ns;
-	const char *source;	   /* "", "captured", "synthetic" */
-	const char *why_no_change; /* NULL: knobs may be changed */
+	const char *source;	      /* "", "captured", "synthetic" */
+	const char *why_no_change;    /* NULL: knobs may be changed */
 	const char *why_not_measured; /* NULL: wakeup latency is measured */
 	bool is_paused;
 };
@@ -61,9 +61,9 @@ struct view {
 	const char *name; /* also for --view */
 	char key;	  /* '0' to '9' */
 	const char *summary;
-	const char *kind;  /* for views made of the generic table; else NULL */
-	const char *kinds; /* blank-separated kinds to ask on-demand probes for; "*": the view's
-			      wants() says */
+	const char *kind;      /* for views made of the generic table; else NULL */
+	const char *kinds;     /* blank-separated kinds to ask on-demand probes for; "*": the view's
+				  wants() says */
 	enum command hints[8]; /* commands shown in the bottom bar, COMMAND_NONE ends */
 	size_t state_size;     /* zeroed before init() */
 	void (*init)(const struct view *view, void *state);

@@ -48,9 +48,8 @@ static void cell(void *arg, unsigned row, unsigned column, struct table_cell *re
 		return;
 	case STATE:
 		snprintf(ret->text, sizeof(ret->text), "%s", transaction_state_name(c->state));
-		ret->role = c->state == TRANSACTION_TRIAL    ? ROLE_WARNING
-			    : c->state == TRANSACTION_REFUSED ||
-					    c->state == TRANSACTION_RESIDUE
+		ret->role = c->state == TRANSACTION_TRIAL ? ROLE_WARNING
+			    : c->state == TRANSACTION_REFUSED || c->state == TRANSACTION_RESIDUE
 				    ? ROLE_ERROR
 				    : ROLE_VALUE;
 		return;
@@ -91,7 +90,8 @@ static void effect_draw(const struct view *view, void *arg, const struct frame *
 		frame->session->n_changes,
 		cell,
 		(void *)(uintptr_t)frame->session,
-		"Nothing was changed in this session. Choose a row in the irq, memory or knobs view "
+		"Nothing was changed in this session. Choose a row in the irq, memory or knobs "
+		"view "
 		"and press e: a preview shows what would be written, Enter there starts a trial.",
 	};
 

@@ -81,6 +81,20 @@ static struct below share_lines(int height, int width, int cpu_lines)
 	return b;
 }
 
+/* On a machine with more cells than room everything else makes way for them. */
+static int room_for_cpus(const struct pane *pane, const struct machine *m, struct below *b)
+{
+	int least = (int)(m->n_cpus + m->n_cpus / 8 + 4 * m->n_nodes) / (pane->width + 1) + 1;
+	int room = pane->height - b->worst - b->detail - b->kernel - b->pressure - b->legend;
+
+	if (room < least) {
+		room += b->kernel + b->pressure + (b->detail > 1 ? b->detail - 1 : 0);
+		b->kernel = b->pressure = 0;
+		b->detail = b->detail > 0;
+	}
+	return room;
+}
+
 static int draw_below(const struct host_view *state, const struct frame *frame,
 		      const struct pane *pane, int y, const struct below *b)
 {
@@ -113,8 +127,7 @@ static void host_draw(const struct view *view, void *arg, const struct frame *fr
 	find_cursor(state, m);
 	lines = host_rows_lines(frame, pane->width);
 	below = share_lines(pane->height, pane->width, lines);
-	room = pane->height - below.worst - below.detail - below.kernel - below.pressure -
-	       below.legend;
+	room = room_for_cpus(pane, m, &below);
 	is_rows = lines <= room;
 	area = pane_sub(pane, 0, 0, pane->width, is_rows ? lines : room);
 	state->n_places = 0;

@@ -64,14 +64,15 @@ struct source {
 static void last_cell(const struct frame *frame, const struct knob_list_item *item,
 		      const struct knob_target *target, struct table_cell *ret)
 {
-	const char *why = !target		? item->error ? strerror(-item->error)
-							      : "none on this machine"
-			  : target->locked	? target->locked
-						: frame->why_no_change;
+	const char *why = !target ? item->error ? strerror(-item->error) : "none on this machine"
+			  : target->locked ? target->locked
+					   : frame->why_no_change;
 
 	ret->role = why ? ROLE_DIM : ROLE_VALUE;
 	snprintf(ret->text, sizeof(ret->text), "%s%s", why ? "locked: " : "",
-		 why ? why : target->choices ? target->choices : "");
+		 why		   ? why
+		 : target->choices ? target->choices
+				   : "");
 }
 
 static void cell(void *arg, unsigned row, unsigned column, struct table_cell *ret)
@@ -113,8 +114,8 @@ static void knobs_draw(const struct view *view, void *arg, const struct frame *f
 {
 	struct knobs_view *state = arg;
 	struct source source = {frame};
-	struct table table = {columns, ARRAY_SIZE(columns), count_rows(frame->knobs),
-			      cell,    &source,		    "no knobs"};
+	struct table table = {columns, ARRAY_SIZE(columns), count_rows(frame->knobs), cell,
+			      &source, "no knobs"};
 	const struct knob_target *target;
 	const struct knob_list_item *item;
 	int below = pane->height >= 8 ? 3 : 0;

@@ -85,7 +85,8 @@ static void cell(void *arg, unsigned row, unsigned column, struct table_cell *re
 		ret->role = ROLE_STRONG;
 	} else if (column < ARRAY_SIZE(metrics)) {
 		ret->role = entity_format(e, metrics[column], ret->text, sizeof(ret->text));
-	} else if (entity_u64(e, "page_size_bytes", &size) && entity_u64(e, "total_pages", &total)) {
+	} else if (entity_u64(e, "page_size_bytes", &size) &&
+		   entity_u64(e, "total_pages", &total)) {
 		format_bytes(size * total, ret->text, sizeof(ret->text));
 	} else {
 		snprintf(ret->text, sizeof(ret->text), "-");
@@ -124,8 +125,11 @@ static void memory_draw(const struct view *view, void *arg, const struct frame *
 {
 	struct memory_view *state = arg;
 	const struct snapshot_table *pools = snapshot_table(frame->snap, "hugepool");
-	struct table table = {columns, ARRAY_SIZE(columns), pools ? pools->n_entities : 0,
-			      cell,    (void *)(uintptr_t)pools,
+	struct table table = {columns,
+			      ARRAY_SIZE(columns),
+			      pools ? pools->n_entities : 0,
+			      cell,
+			      (void *)(uintptr_t)pools,
 			      "this kernel has no huge page pools (or they cannot be read)"};
 	int y, rows;
 	struct pane area;

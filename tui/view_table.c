@@ -1,6 +1,6 @@
 /*
- * The generic table: any kind of entity, its columns from the metrics that have a title. The irq and
- * nic views are this table with a fixed kind; the table view lets the user choose the kind.
+ * The generic table: any kind of entity, its columns from the metrics that have a title. The irq
+ * and nic views are this table with a fixed kind; the table view lets the user choose the kind.
  */
 #include <math.h>
 #include <stdio.h>
@@ -32,7 +32,9 @@ static void table_init(const struct view *view, void *arg)
 {
 	struct table_view *state = arg;
 
-	state->table.sort_column = -1;
+	/* Interrupts: what fires most comes first, whatever the machine's size. */
+	state->table.sort_column = view->kind && strcmp(view->kind, "irq") == 0 ? 1 : -1;
+	state->table.is_descending = state->table.sort_column > 0;
 	snprintf(state->kind_name, sizeof(state->kind_name), "%s", view->kind ? view->kind : "cpu");
 }
 
@@ -233,8 +235,8 @@ static void table_draw_view(const struct view *view, void *arg, const struct fra
 		draw_kinds(state, frame, pane);
 		area = pane_sub(pane, 0, 1, -1, -1);
 	}
-	table = (struct table){source.columns, source.n_columns, state->n_rows, cell, &source,
-			       empty_reason(frame, source.kind)};
+	table = (struct table){source.columns, source.n_columns, state->n_rows,
+			       cell,	       &source,		 empty_reason(frame, source.kind)};
 	if (state->table.layout_for != (int)source.kind->index + 1) {
 		memset(state->table.widths, 0, sizeof(state->table.widths));
 		state->table.layout_for = (int)source.kind->index + 1;

@@ -18,9 +18,8 @@ void widget_bar(const struct pane *pane, int x, int y, int width, const struct b
 		unsigned n_parts);
 
 /* --- sparkline --- */
-/* One column per point, the newest at the right edge; NAN is a gap. The scale reaches from 0 to top or
- * the largest point.
- * role_of may be NULL (ROLE_SPARK). */
+/* One column per point, the newest at the right edge; NAN is a gap. The scale reaches from 0 to top
+ * or the largest point. role_of may be NULL (ROLE_SPARK). */
 void widget_spark(const struct pane *pane, int x, int y, int width, const float *points,
 		  unsigned n_points, double top, enum role (*role_of)(double value));
 
@@ -68,7 +67,7 @@ struct table_cell {
 
 struct table_state {
 	unsigned cursor, top;
-	unsigned page; /* rows visible at the last draw, for PgUp/PgDn */
+	unsigned page;	 /* rows visible at the last draw, for PgUp/PgDn */
 	int sort_column; /* -1: natural order */
 	bool is_descending;
 	/* Columns only grow while a table is shown: no wandering from tick to tick. */
@@ -85,8 +84,8 @@ struct table {
 	const char *empty; /* shown when there are no rows */
 };
 
-/* Widths for a table of width columns: dropped columns get 0. Gaps of one column between. wants: the
- * natural widths. */
+/* Widths for a table of width columns: dropped columns get 0. Gaps of one column between. wants:
+ * the natural widths. */
 void table_layout(const struct table_column *columns, unsigned n_columns, const int *wants,
 		  int width, int *ret_widths);
 /* Header on the first line, rows below; keeps the cursor visible. */

@@ -30,8 +30,8 @@ void flow_field(struct flow *flow, const char *label, enum role role, const char
 	if (label[0])
 		(void)pane_text(flow->pane, flow->x, flow->y, ROLE_LABEL, label);
 	if (flow->x + width > flow->pane->width)
-		pane_text_in(flow->pane, flow->x + end, flow->y,
-			     flow->pane->width - flow->x - end, role, value);
+		pane_text_in(flow->pane, flow->x + end, flow->y, flow->pane->width - flow->x - end,
+			     role, value);
 	else
 		(void)pane_text(flow->pane, flow->x + end, flow->y, role, value);
 	flow->x += width + 2;
@@ -44,7 +44,8 @@ int flow_lines(const struct flow *flow)
 	return flow->max_lines && n > flow->max_lines ? flow->max_lines : n;
 }
 
-/* Bytes of the first line of text of at most width columns; *ret_next: where the next one starts. */
+/* Bytes of the first line of text of at most width columns; *ret_next: where the next one starts.
+ */
 static size_t line_break(const char *text, int width, const char **ret_next)
 {
 	const char *at = text, *blank = NULL;

@@ -1,0 +1,343 @@
+/*
+ * jittertop set KNOB[@TARGET]=VALUE ... [--dry-run] [--revert-after DUR | --keep] [--json]
+ *
+ * All assignments are one transaction. Without --keep the guard stays behind and takes the trial
+ * back at the deadline, unless `jittertop keep` comes first.
+ */
+#include <errno.h>
+#include <json-c/json.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/parse.h"
+#include "tui/cmd_change_internal.h"
+
+#define MIN_REVERT_NS (100 * NSEC_PER_MSEC)
+#define MAX_REVERT_NS (7 * 24 * 3600 * NSEC_PER_SEC)
+
+struct options {
+	bool is_json, is_dry_run, is_keep;
+	uint64_t revert_after_ns; /* 0: the default */
+};
+
+static const struct knob *find_knob(const struct context *context, const char *name, size_t len)
+{
+	for (const struct knob *const *at = context->registry->knobs; *at; at++) {
+		if (strlen((*at)->name) == len && !strncmp((*at)->name, name, len))
+			return *at;
+	}
+	return NULL;
+}
+
+/* The target when it was left out: the only one there is. */
+static int only_target(const struct context *context, const struct knob *knob, char *buf,
+		       size_t size)
+{
+	struct arena *arena = arena_new(0);
+	struct knob_targets targets = {.arena = arena};
+	int status = EXIT_DONE;
+
+	if (knob->targets(context->host, &targets) || targets.n_targets != 1)
+		status =
+			cmd_usage(knob->name,
+				  "say which one: %s@TARGET=VALUE; `jittertop knobs %s` lists them",
+				  knob->name, knob->name);
+	else
+		(void)snprintf(buf, size, "%s", targets.targets[0].key);
+	arena_free(arena);
+	return status;
+}
+
+static int add_assignment(const struct context *context, const char *word, struct plan *plan)
+{
+	char target[PLAN_OBJECT_MAX] = "", why[512] = "";
+	const char *equals = strchr(word, '='), *at = strchr(word, '@');
+
+	if (!equals || (at && at > equals))
+		at = NULL;
+	size_t name_len = (size_t)((at ? at : equals ? equals : word) - word);
+	const struct knob *knob = name_len ? find_knob(context, word, name_len) : NULL;
+	if (!equals)
+		return cmd_usage("set", "%s: say KNOB@TARGET=VALUE", word);
+	if (!knob)
+		return cmd_usage("set", "%.*s: no such knob: `jittertop knobs` lists them",
+				 (int)name_len, word);
+	if (at) {
+		size_t len = (size_t)(equals - at - 1);
+
+		if (len == 0 || len >= sizeof(target))
+			return cmd_usage("set", "%s: bad target", word);
+		memcpy(target, at + 1, len);
+		target[len] = '\0';
+	} else {
+		int status = only_target(context, knob, target, sizeof(target));
+
+		if (status != EXIT_DONE)
+			return status;
+	}
+	int err = knob->plan(context->host, target, equals + 1, plan, why, sizeof(why));
+	if (err == -EINVAL || err == -ENOENT || err == -EEXIST)
+		return cmd_usage(knob->name, "%s", why[0] ? why : strerror(-err));
+	if (err)
+		return cmd_error(knob->name, "%s", why[0] ? why : strerror(-err));
+	if (why[0])
+		(void)cmd_error("note", "%s", why);
+	return EXIT_DONE;
+}
+
+/* The text of "--name TEXT" or "--name=TEXT"; NULL: another word. */
+static const char *option_text(const struct context *context, const char *name, int *i)
+{
+	const char *word = context->argv[*i];
+	size_t len = strlen(name);
+
+	if (strncmp(word, name, len) != 0)
+		return NULL;
+	if (word[len] == '=')
+		return word + len + 1;
+	if (word[len])
+		return NULL;
+	return *i + 1 < context->argc ? context->argv[++*i] : "";
+}
+
+static int parse_revert_after(const char *text, struct options *options)
+{
+	uint64_t ns;
+
+	if (parse_duration_ns(text, &ns) || ns < MIN_REVERT_NS || ns > MAX_REVERT_NS)
+		return cmd_usage("set", "--revert-after %s: say 30s, 500ms, 2min, at most 168h",
+				 text);
+	options->revert_after_ns = ns;
+	return EXIT_DONE;
+}
+
+static int parse_words(const struct context *context, struct options *options, struct plan *plan)
+{
+	for (int i = 1; i < context->argc; i++) {
+		const char *word = context->argv[i];
+		const char *text = option_text(context, "--revert-after", &i);
+		int status = EXIT_DONE;
+
+		if (text)
+			status = parse_revert_after(text, options);
+		else if (!strcmp(word, "--json"))
+			options->is_json = true;
+		else if (!strcmp(word, "--dry-run"))
+			options->is_dry_run = true;
+		else if (!strcmp(word, "--keep"))
+			options->is_keep = true;
+		else if (option_text(context, "--measure", &i))
+			status = cmd_usage("set", "--measure: not there yet; the dashboard shows "
+						  "latency before and after");
+		else if (word[0] == '-')
+			status = cmd_usage("set",
+					   "%s: unknown; it takes --dry-run, --revert-after DUR, "
+					   "--keep and --json",
+					   word);
+		else
+			status = add_assignment(context, word, plan);
+		if (status != EXIT_DONE)
+			return status;
+	}
+	if (plan->n_steps == 0)
+		return cmd_usage("set", "say what: KNOB@TARGET=VALUE");
+	if (options->is_keep && options->revert_after_ns)
+		return cmd_usage("set", "--keep and --revert-after exclude each other");
+	return EXIT_DONE;
+}
+
+/* --- output --- */
+
+static int print_json(uint64_t id, const char *state, const struct plan *plan,
+		      const struct change_report *report, const char *error)
+{
+	struct json_object *object = json_object_new_object();
+
+	json_object_object_add(object, "version", json_object_new_int(1));
+	json_object_object_add(object, "transaction", id ? json_object_new_uint64(id) : NULL);
+	json_object_object_add(object, "state", json_object_new_string(state));
+	json_object_object_add(object, "steps", change_steps_json(plan, report));
+	json_object_object_add(object, "error",
+			       error && error[0] ? json_object_new_string(error) : NULL);
+	json_object_object_add(object, "effect", json_object_new_object());
+	return change_print_json(object);
+}
+
+static int print_dry_run(const struct options *options, const struct plan *plan)
+{
+	if (options->is_json)
+		return print_json(0, "dry_run", plan, NULL, NULL);
+	printf("would write (nothing is written):\n");
+	change_print_steps(plan, NULL);
+	return cmd_flush();
+}
+
+static int print_result(const struct context *context, const struct options *options,
+			const struct plan *plan, const struct guard_event *event)
+{
+	bool is_done =
+		event->transaction == TRANSACTION_TRIAL || event->transaction == TRANSACTION_KEPT;
+	char left[32];
+
+	if (options->is_json)
+		return print_json(event->id, change_state_name(event->transaction), plan,
+				  &event->report, is_done ? NULL : event->text);
+	if (is_done) {
+		printf("transaction %llu: %s: %s\n", (unsigned long long)event->id,
+		       change_state_name(event->transaction), plan->title);
+		change_print_steps(plan, &event->report);
+	}
+	if (event->transaction == TRANSACTION_TRIAL) {
+		uint64_t now = host_boottime_ns(context->host);
+		uint64_t deadline = event->deadline_boottime_ns;
+
+		change_format_seconds(deadline > now ? deadline - now : 0, left, sizeof(left));
+		printf("taken back in %s; `jittertop keep %llu` keeps it, `jittertop undo %llu` "
+		       "takes it back now\n",
+		       left, (unsigned long long)event->id, (unsigned long long)event->id);
+	}
+	return cmd_flush();
+}
+
+/* --- doing it --- */
+
+/* Waits for the next event. Negative: the guard is gone. */
+static int wait_event(struct guard *guard, struct guard_event *event)
+{
+	for (;;) {
+		int got = guard_receive(guard, event);
+
+		if (got)
+			return got;
+		struct pollfd poll_fd = {.fd = guard_fd(guard), .events = POLLIN};
+		(void)poll(&poll_fd, 1, -1);
+	}
+}
+
+/* Until the guard says whether it is in charge. */
+static enum guard_state wait_state(struct guard *guard, struct guard_event *event)
+{
+	for (;;) {
+		if (wait_event(guard, event) < 0)
+			return GUARD_LOST;
+		if (event->type == GUARD_EVENT_STATE && event->state != GUARD_RECOVERING)
+			return event->state;
+	}
+}
+
+/* A guard of our own, or the one that an earlier `set` left behind. */
+static int open_guard(const struct context *context, struct guard_event *event, struct guard **ret,
+		      bool *ret_is_own)
+{
+	char why[256] = "", holder[256];
+	struct guard *guard = NULL;
+
+	if (guard_start(&context->guard, &guard, why, sizeof(why)))
+		return cmd_error("set", "%s", why);
+	enum guard_state state = wait_state(guard, event);
+	if (state == GUARD_READY) {
+		*ret = guard;
+		*ret_is_own = true;
+		return EXIT_DONE;
+	}
+	memcpy(holder, event->text, sizeof(holder));
+	guard_close(guard);
+	if (state != GUARD_LOCKED)
+		return cmd_error("set", "%s", holder);
+	if (guard_attach(&context->guard, &guard, why, sizeof(why)))
+		return cmd_error("set", "%s", holder);
+	if (wait_state(guard, event) != GUARD_READY) {
+		guard_close(guard);
+		return cmd_error("set", "%s", holder);
+	}
+	*ret = guard;
+	*ret_is_own = false;
+	return EXIT_DONE;
+}
+
+/* The transaction's own next event that is not "applying". */
+static int wait_transaction(struct guard *guard, uint64_t request, struct guard_event *event)
+{
+	for (;;) {
+		int got = wait_event(guard, event);
+
+		if (got < 0)
+			return got;
+		if (event->type == GUARD_EVENT_TRANSACTION && event->request == request &&
+		    event->transaction != TRANSACTION_APPLYING)
+			return 0;
+		if (event->type == GUARD_EVENT_STATE && event->state == GUARD_LOST)
+			return -EPIPE;
+	}
+}
+
+static int keep_transaction(struct guard *guard, struct guard_event *event)
+{
+	uint64_t id = event->id;
+	int err = guard_keep(guard, id);
+
+	while (!err) {
+		err = wait_event(guard, event) < 0 ? -EPIPE : 0;
+		if (!err && event->type == GUARD_EVENT_TRANSACTION && event->id == id &&
+		    (event->transaction == TRANSACTION_KEPT ||
+		     event->transaction == TRANSACTION_REFUSED))
+			return event->transaction == TRANSACTION_KEPT ? 0 : -ECANCELED;
+	}
+	return err;
+}
+
+static int apply(const struct context *context, const struct options *options, struct plan *plan,
+		 struct guard *guard, bool is_own)
+{
+	_cleanup_(freep) struct guard_event *event = xcalloc(1, sizeof(*event));
+	uint64_t request;
+	int err = guard_apply(guard, plan, options->revert_after_ns, &request);
+
+	if (!err)
+		err = wait_transaction(guard, request, event);
+	if (err)
+		return cmd_error("set",
+				 "the guard is gone (%s): what was written is taken back: "
+				 "see `jittertop status`",
+				 strerror(-err));
+	int status = event->transaction == TRANSACTION_TRIAL	 ? change_apply_status(event)
+		     : event->transaction == TRANSACTION_RESIDUE ? EXIT_PARTIAL
+								 : EXIT_FAILED;
+	bool is_trial = event->transaction == TRANSACTION_TRIAL;
+	if (is_trial && options->is_keep && keep_transaction(guard, event))
+		return cmd_error("set", "not kept, so it is taken back: %s", event->text);
+	/* Before anything is printed: a full disk or a closed pipe must not end the trial. */
+	if (is_trial && !options->is_keep && is_own && guard_detach(guard))
+		return cmd_error("set", "the guard is gone: what was written is taken back");
+	int output = print_result(context, options, plan, event);
+	if (event->transaction != TRANSACTION_TRIAL && event->transaction != TRANSACTION_KEPT)
+		(void)cmd_error("set", "%s", event->text);
+	return status != EXIT_DONE ? status : output;
+}
+
+int cmd_set(struct context *context)
+{
+	_cleanup_(freep) struct plan *plan = xcalloc(1, sizeof(*plan));
+	_cleanup_(freep) struct guard_event *event = xcalloc(1, sizeof(*event));
+	struct options options = {0};
+	struct guard *guard;
+	bool is_own;
+
+	plan_init(plan);
+	int status = parse_words(context, &options, plan);
+	if (status != EXIT_DONE)
+		return status;
+	if (options.is_dry_run)
+		return print_dry_run(&options, plan);
+	if (context->is_read_only)
+		return cmd_error("set", "%s",
+				 context->why_read_only ? context->why_read_only : "read only");
+	status = open_guard(context, event, &guard, &is_own);
+	if (status != EXIT_DONE)
+		return status;
+	status = apply(context, &options, plan, guard, is_own);
+	guard_close(guard);
+	return status;
+}
