@@ -5,7 +5,7 @@
  * policy inherited from numactl does not spread the blocks. numa_alloc_onnode() would need the node
  * of a CPU before the thread runs and rounds to pages just the same.
  *
- * Locking: the block, 16 KiB of stack and the pages of the loop's code. Not mlockall(): it would
+ * Locking: the block, 20 KiB of stack and the pages of the loop's code. Not mlockall(): it would
  * pin hwloc, curses and every history ring too, with MCL_FUTURE it makes each later malloc of an
  * unprivileged user fail at RLIMIT_MEMLOCK (8 MiB), and MCL_ONFAULT leaves exactly the first touch
  * of a page to the measured loop. Where even these few pages may not be locked, they are at least
