@@ -70,13 +70,14 @@ static int sample(void *data, struct host *host, struct sample *out)
 {
 	struct cpuidle_state *state = data;
 	struct cpuset online;
-	unsigned n = 0;
+	unsigned n = 0, asked = 0;
 	int r = cpus_online(&state->cpus, host, &online);
 
 	if (r < 0)
 		return read_fail(out, r, SYS_CPU);
-	for (unsigned c = cpuset_next(&online, 0); c < CPUSET_MAX;
-	     c = cpuset_next(&online, c + 1)) {
+	/* None on the first two CPUs: none anywhere. */
+	for (unsigned c = cpuset_next(&online, 0); c < CPUSET_MAX && (n || asked < 2);
+	     c = cpuset_next(&online, c + 1), asked++) {
 		for (unsigned i = 0; i < MAX_STATES && read_state(host, out, c, i); i++)
 			n++;
 	}

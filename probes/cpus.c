@@ -2,6 +2,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <hwloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -103,17 +104,37 @@ static int from_proc(struct host *host, struct cpuset *ret)
 	return r < 0 ? from_lines(host, "proc/cpuinfo", "processor", ret) : r;
 }
 
+/* A described machine has no files at all: its CPUs are those of the description. */
+static int from_description(struct host *host, struct cpuset *ret)
+{
+	struct hwloc_topology *topology;
+	int r = host_topology(host, &topology);
+
+	if (r < 0)
+		return r;
+
+	hwloc_const_cpuset_t bits = hwloc_topology_get_topology_cpuset(topology);
+
+	cpuset_zero(ret);
+	for (int c = hwloc_bitmap_first(bits); c >= 0 && c < (int)CPUSET_MAX;
+	     c = hwloc_bitmap_next(bits, c))
+		cpuset_add(ret, (unsigned)c);
+	hwloc_topology_destroy(topology);
+	return cpuset_is_empty(ret) ? -ENOENT : 0;
+}
+
 static int online_fallback(struct cpus *cpus, struct host *host, struct cpuset *ret)
 {
 	if (cpus->fallback) {
 		*ret = *cpus->fallback;
 		return 0;
 	}
-	int r = from_directories(host, true, ret);
+	bool is_described = host_kind(host) == HOST_SYNTHETIC;
+	int r = is_described ? from_description(host, ret) : from_directories(host, true, ret);
 
-	if (r < 0)
+	if (r < 0 && !is_described)
 		r = from_proc(host, ret);
-	if (r == 0 && host_kind(host) == HOST_CAPTURED) {
+	if (r == 0 && (is_described || host_kind(host) == HOST_CAPTURED)) {
 		cpus->fallback = xcalloc(1, sizeof(*cpus->fallback));
 		*cpus->fallback = *ret;
 	}

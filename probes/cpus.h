@@ -1,7 +1,7 @@
 /*
  * Private to probes/: which CPUs this host has, whatever list files it lacks. In this order: the
  * kernel's list file, the cpuN directories (with cpuN/online), the cpuN lines of proc/stat, the
- * processor lines of proc/cpuinfo. -ENOENT when nothing says (synthetic hosts).
+ * processor lines of proc/cpuinfo; a synthetic host's description. -ENOENT when nothing says.
  */
 #ifndef JT_PROBES_CPUS_H
 #define JT_PROBES_CPUS_H
@@ -11,7 +11,7 @@
 /* Cheap enough for every tick: the list file stays open. Zeroed memory is ready for use. */
 struct cpus {
 	struct host_file *list;
-	struct cpuset *fallback; /* of a captured host, which does not change */
+	struct cpuset *fallback; /* of a host that does not change */
 	int list_error;		 /* why the list file was not used (negative errno), 0: it was */
 };
 int cpus_online(struct cpus *cpus, struct host *host, struct cpuset *ret) _must_check_;

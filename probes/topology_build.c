@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "probes/cpus.h"
+#include "probes/read.h"
 #include "probes/topology_internal.h"
 
 #define SYS_CPU "sys/devices/system/cpu"
@@ -293,17 +294,21 @@ static const char *package_around(struct topo *topo, const struct cpuset *set)
 	return NULL;
 }
 
+/* The kernel's line is already in the order of the nodes. Reading it here rather than by libnuma
+ * alone makes it part of a recording. */
 static const char *distances(struct topo *topo, struct host *host, unsigned from)
 {
 	_cleanup_(freep) char *text = xcalloc(topo->n_nodes + 1, 12);
-	size_t used = 0;
+	size_t size = ((size_t)topo->n_nodes + 1) * 12, used = 0;
 
+	if (host_readf(host, text, size, "sys/devices/system/node/node%u/distance", from) > 0)
+		return arena_strdup(topo->arena, read_trim(text));
 	for (unsigned i = 0; i < topo->n_nodes; i++) {
 		unsigned distance;
 
 		if (host_node_distance(host, from, topo->nodes[i].id, &distance) < 0)
 			return NULL;
-		used += (size_t)sprintf(text + used, "%s%u", i ? " " : "", distance);
+		used += (size_t)snprintf(text + used, size - used, "%s%u", i ? " " : "", distance);
 	}
 	return arena_strdup(topo->arena, text);
 }
