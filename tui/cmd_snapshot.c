@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <stdio.h>
+#include <stdio_ext.h>
 #include <string.h>
 #include <time.h>
 
@@ -100,16 +101,15 @@ static const struct snapshot *take(const struct context *context, uint64_t delay
 
 /* --- text --- */
 
-static void print_cell(const char *text, int width, bool is_number)
+/* Blanks are printed when something follows them, so that no line ends in blanks. */
+static void print_cell(const char *text, int width, bool is_right, int *blanks)
 {
 	int pad = width - text_columns(text);
 
 	if (pad < 0)
 		pad = 0;
-	if (is_number)
-		printf("  %*s%s", pad, "", text);
-	else
-		printf("  %s%*s", text, pad, "");
+	printf("%*s%s", *blanks + (is_right ? pad : 0), "", text);
+	*blanks = 2 + (is_right ? 0 : pad);
 }
 
 static bool is_number(const struct metric *metric)
@@ -144,28 +144,33 @@ static int column_width(const struct snapshot_table *table, unsigned m)
 static void print_header(const struct snapshot_table *table, const int *widths, int key_width,
 			 int name_width)
 {
-	printf("%-*s", key_width, "key");
+	int blanks = 0;
+
+	print_cell("key", key_width, false, &blanks);
 	if (name_width)
-		print_cell("name", name_width, false);
+		print_cell("name", name_width, false, &blanks);
 	for (unsigned m = 0; m < table->kind->n_metrics; m++) {
+		const struct metric *metric = table->kind->metrics[m];
+
 		if (widths[m])
-			print_cell(table->kind->metrics[m]->title, widths[m],
-				   is_number(table->kind->metrics[m]));
+			print_cell(metric->title, widths[m], is_number(metric), &blanks);
 	}
 	putchar('\n');
 }
 
 static void print_row(const struct entity *entity, const int *widths, int key_width, int name_width)
 {
-	printf("%s%*s", entity->key, key_width - text_columns(entity->key), "");
+	int blanks = 0;
+
+	print_cell(entity->key, key_width, false, &blanks);
 	if (name_width)
-		print_cell(entity->name, name_width, false);
+		print_cell(entity->name, name_width, false, &blanks);
 	for (unsigned m = 0; m < entity->kind->n_metrics; m++) {
 		char buf[CELL_MAX];
 
 		if (widths[m])
 			print_cell(cell(entity, m, buf, sizeof(buf)), widths[m],
-				   is_number(entity->kind->metrics[m]));
+				   is_number(entity->kind->metrics[m]), &blanks);
 	}
 	putchar('\n');
 }
@@ -192,9 +197,14 @@ static void print_table(const struct snapshot_table *table)
 }
 
 /* A kind with one member of its own name (the host) reads better downwards. */
+static bool is_single(const struct snapshot_table *table)
+{
+	return table->n_entities == 1 && strcmp(table->entities[0].key, table->kind->name) == 0;
+}
+
 static void print_single(const struct entity *entity)
 {
-	int width = 0;
+	int width = 0, blanks;
 
 	printf("\n%s\n", entity->kind->name);
 	for (unsigned m = 0; m < entity->kind->n_metrics; m++) {
@@ -205,9 +215,14 @@ static void print_single(const struct entity *entity)
 	for (unsigned m = 0; m < entity->kind->n_metrics; m++) {
 		char buf[CELL_MAX];
 
-		if (entity->values[m].state != VALUE_ABSENT)
-			printf("%-*s  %s\n", width, entity->kind->metrics[m]->name,
-			       cell(entity, m, buf, sizeof(buf)));
+		if (entity->values[m].state == VALUE_ABSENT)
+			continue;
+		blanks = 0;
+		print_cell(entity->kind->metrics[m]->name, width, false, &blanks);
+		(void)cell(entity, m, buf, sizeof(buf));
+		if (buf[0])
+			print_cell(buf, 0, false, &blanks);
+		putchar('\n');
 	}
 }
 
@@ -254,13 +269,12 @@ static void print_snapshot(const struct snapshot *snap)
 		(void)strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S %z", &tm);
 	printf("jittertop snapshot, %s\n", when);
 	for (unsigned k = 0; k < schema_n_kinds(snap->schema); k++) {
-		const struct snapshot_table *table = &snap->tables[k];
-
-		if (table->n_entities == 1 &&
-		    strcmp(table->entities[0].key, table->kind->name) == 0)
-			print_single(&table->entities[0]);
-		else if (table->n_entities)
-			print_table(table);
+		if (is_single(&snap->tables[k]))
+			print_single(&snap->tables[k].entities[0]);
+	}
+	for (unsigned k = 0; k < schema_n_kinds(snap->schema); k++) {
+		if (snap->tables[k].n_entities && !is_single(&snap->tables[k]))
+			print_table(&snap->tables[k]);
 	}
 	print_probes(snap);
 }
@@ -277,12 +291,15 @@ int cmd_snapshot(struct context *context)
 
 	if (!options.is_json) {
 		print_snapshot(snap);
-		return cmd_flush();
+		return EXIT_DONE; /* main flushes */
 	}
 
 	int result = snapshot_write_json(snap, context->host, stdout);
 
-	if (result < 0)
-		return cmd_error("output", "cannot write: %s", strerror(-result));
-	return EXIT_DONE;
+	if (result == 0)
+		return EXIT_DONE;
+	/* Said once, here: main's flush must not find the rest and say it again. */
+	__fpurge(stdout);
+	clearerr(stdout);
+	return cmd_error("output", "cannot write: %s", strerror(-result));
 }
