@@ -29,7 +29,7 @@
 
 #include "core/host_internal.h"
 
-#define CHILD_SECONDS 10
+#define CPU_SECONDS_MAX 10u
 #define XML_MAX ((size_t)128 * 1024 * 1024)
 #define WALK_MAX_ENTRIES 2000000u
 #define WALK_MAX_DEPTH 40u
@@ -128,6 +128,13 @@ static bool is_harmless_tree(int dir_fd, unsigned depth, unsigned *left)
 	return is_harmless;
 }
 
+bool host_confine_is_harmless(int root_fd)
+{
+	unsigned left = WALK_MAX_ENTRIES;
+
+	return is_harmless_tree(root_fd, 0, &left);
+}
+
 /* --- the child --- */
 
 /* All that the child could still do to this machine goes, except reading a capture that belongs to
@@ -178,7 +185,7 @@ static int confine(int root_fd)
 
 static void limit_resources(void)
 {
-	static const struct rlimit none = {0, 0}, cpu = {CHILD_SECONDS, CHILD_SECONDS},
+	static const struct rlimit none = {0, 0}, cpu = {CPU_SECONDS_MAX, CPU_SECONDS_MAX},
 				   data = {(rlim_t)2 << 30, (rlim_t)2 << 30};
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
@@ -244,7 +251,6 @@ static int load_and_send(int out_fd)
 static int child_main(int out_fd, int root_fd)
 {
 	hwloc_topology_t first;
-	unsigned left = WALK_MAX_ENTRIES;
 
 	limit_resources();
 	if (keep_only(out_fd, root_fd) < 0)
@@ -261,7 +267,7 @@ static int child_main(int out_fd, int root_fd)
 	if (hwloc_topology_init(&first) < 0)
 		return ENOMEM;
 	if (confine(4) < 0) {
-		if (fchdir(4) < 0 || !is_harmless_tree(4, 0, &left))
+		if (fchdir(4) < 0 || !host_confine_is_harmless(4))
 			return EPERM;
 		(void)setenv("HWLOC_FSROOT", ".", 1);
 	}
@@ -336,7 +342,7 @@ static int reap(pid_t pid, bool is_late)
 	return -EIO; /* crashed on what it read */
 }
 
-int host_confine_topology(int root_fd, char **ret_xml, size_t *ret_len)
+int host_confine_topology(int root_fd, unsigned timeout_ms, char **ret_xml, size_t *ret_len)
 {
 	_cleanup_(freep) char *xml = NULL;
 	size_t len = 0;
@@ -349,7 +355,9 @@ int host_confine_topology(int root_fd, char **ret_xml, size_t *ret_len)
 	_cleanup_(fd_closep) int out = fds[1];
 
 	(void)clock_gettime(CLOCK_MONOTONIC, &end);
-	end.tv_sec += CHILD_SECONDS;
+	end.tv_sec += timeout_ms / 1000;
+	end.tv_nsec +=
+		(long)(timeout_ms % 1000) * 1000000; /* may pass a second: remaining_ms() copes */
 
 	pid_t pid = fork();
 	if (pid < 0)

@@ -18,6 +18,7 @@
 #include "core/host_internal.h"
 
 #define FIRST_BUFFER ((size_t)4096)
+#define TOPOLOGY_TIMEOUT_MS 10000u
 
 /* Resolution inside the root may have to be tried again while something is being renamed or mounted
  * (openat2(2): EAGAIN). */
@@ -321,6 +322,9 @@ static int open_root(const char *dir)
 
 int host_open_live(struct host **ret)
 {
+	/* hwloc would complain on stderr, which may be a screen, about what it finds strange. */
+	(void)setenv("HWLOC_HIDE_ERRORS", "2", 0);
+
 	int fd = open_root("/");
 	if (fd < 0)
 		return fd;
@@ -356,8 +360,8 @@ int host_open_captured(const char *dir, struct host **ret)
 
 	if (r < 0)
 		return r;
-	host->topology_error =
-		host_confine_topology(host->root_fd, &host->topology_xml, &host->topology_xml_len);
+	host->topology_error = host_confine_topology(host->root_fd, TOPOLOGY_TIMEOUT_MS,
+						     &host->topology_xml, &host->topology_xml_len);
 	*ret = host;
 	return 0;
 }

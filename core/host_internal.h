@@ -89,7 +89,10 @@ int host_topology_synthetic(struct host *host, struct hwloc_topology **ret);
 int host_topology_none(struct host *host, struct hwloc_topology **ret);
 int host_topology_new(struct hwloc_topology **ret); /* initialised with our filters and flags */
 
-/* host_confine.c: hwloc's view of the tree below root_fd, as XML, read by a confined child. */
-int host_confine_topology(int root_fd, char **ret_xml, size_t *ret_len);
+/* host_confine.c: hwloc's view of the tree below root_fd, as XML with its NUL, read by a confined
+ * child that has timeout_ms. */
+int host_confine_topology(int root_fd, unsigned timeout_ms, char **ret_xml, size_t *ret_len);
+/* No symlink and no special file in the tree can lead out of it. */
+bool host_confine_is_harmless(int root_fd);
 
 #endif
