@@ -526,12 +526,14 @@ unsigned history_histogram(const struct history *history, const char *key, const
 	uint64_t covered_ns = 0;
 	const struct ring *ring = find_ring(history, key, metric, &past, &depth);
 
-	for (unsigned i = 0; ring && ring->windows && i < ring->n; i++) {
-		const struct packed *packed =
-			ring->windows[(ring->next + depth - ring->n + i) % depth];
+	/* Newest first, each older than the one before: usually the last few are asked for. */
+	for (unsigned i = 1; ring && ring->windows && i <= ring->n; i++) {
+		const struct packed *packed = ring->windows[(ring->next + depth - i) % depth];
 		union wide_column wide;
 
-		if (packed->start_ns < from_ns || packed->end_ns > to_ns)
+		if (packed->start_ns < from_ns)
+			break;
+		if (packed->end_ns > to_ns)
 			continue;
 		unpack(packed, &wide);
 		histogram_add_column(sum, &wide.column);
