@@ -136,16 +136,12 @@ void histogram_difference(const struct histogram *now, const struct histogram *b
 	if (!total)
 		return;
 
+	/* An extreme that is new since before lies in the outermost bucket: then this is exact. */
 	uint64_t low = histogram_bucket_from(first_bucket(ret_window));
 	uint64_t high = histogram_bucket_to(last_bucket(ret_window)) - 1;
-	bool is_first = !before->total;
 
-	if (is_first || now->min_ns < before->min_ns || now->min_ns > low)
-		low = now->min_ns;
-	if (now->max_ns > before->max_ns || now->max_ns < high)
-		high = now->max_ns;
-	ret_window->min_ns = low;
-	ret_window->max_ns = high;
+	ret_window->min_ns = now->min_ns > low ? now->min_ns : low;
+	ret_window->max_ns = now->max_ns < high ? now->max_ns : high;
 }
 
 struct histogram_column *histogram_pack(const struct histogram *h, struct arena *arena)

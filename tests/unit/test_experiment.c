@@ -207,6 +207,20 @@ static void test_only_affected_cpus(void **state)
 	assert_int_equal(result.before.covered_ns, 0);
 }
 
+static void test_covered_time_is_not_added_up(void **state)
+{
+	static const struct tick one_cpu = {.n_cpus = 1, .n = 5, .low_ns = 1000, .high_ns = 9000};
+	struct fixture *f = *state;
+	struct experiment experiment = on_cpus(2);
+	struct experiment_result result;
+
+	feed_seconds(f, 1, &slow);
+	feed_seconds(f, 2, &one_cpu); /* the other one is offline */
+	experiment.apply_start_ns = experiment.apply_end_ns = f->now_ns;
+	experiment_evaluate(&experiment, f->history, "wakeup_window", f->now_ns, &result);
+	assert_int_equal(result.before.covered_ns, 3 * SECOND);
+}
+
 static void test_while_it_is_applied(void **state)
 {
 	struct fixture *f = *state;
@@ -256,6 +270,8 @@ int main(void)
 						tear_down),
 		cmocka_unit_test_setup_teardown(test_ends_when_taken_back, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_only_affected_cpus, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_covered_time_is_not_added_up, set_up,
+						tear_down),
 		cmocka_unit_test_setup_teardown(test_while_it_is_applied, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_few_samples_have_no_quantiles, set_up,
 						tear_down),
