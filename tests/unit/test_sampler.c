@@ -186,6 +186,19 @@ static void all_means_all(void **state)
 	assert_true(entity_rate(snapshot_find(f->snap, "node:3"), "count") == 10.0);
 }
 
+static void a_run_out_of_turn_starts_the_period_anew(void **state)
+{
+	struct fixture *f = *state;
+
+	run_at(f, 1 * NSEC_PER_SEC, false);
+	run_at(f, 3 * NSEC_PER_SEC, true);
+	assert_int_equal(runs(SLOW), 2);
+	run_at(f, 7 * NSEC_PER_SEC, false);
+	assert_int_equal(runs(SLOW), 2);
+	run_at(f, 8 * NSEC_PER_SEC, false);
+	assert_int_equal(runs(SLOW), 3);
+}
+
 static void on_demand_runs_while_wanted(void **state)
 {
 	struct fixture *f = *state;
@@ -450,39 +463,73 @@ static void jobs_run_in_the_thread_and_come_back_in_order(void **state)
 	}
 }
 
-/* Snapshots and jobs share one descriptor: reading the one must not hide the other. */
-static void no_wakeup_is_lost(void **state)
-{
-	struct fixture *f = *state;
-	struct test_job job = {.job = {.run = run_test_job}};
-
-	job.job.data = &job;
-	assert_int_equal(sampler_start(f->sampler, 3600 * NSEC_PER_SEC), 0);
-	next_snapshot(f);
-	for (unsigned i = 0; i < 200; i++) {
-		sampler_submit(f->sampler, &job.job);
-		if (i % 50 == 0)
-			sampler_kick(f->sampler);
-		if (i % 2) {
-			assert_ptr_equal(finished_job(f), &job);
-			continue;
-		}
-		/* As a UI would that looks for snapshots first. */
-		assert_true(wait_ready(f));
-
-		const struct snapshot *snap = sampler_take(f->sampler);
-
-		snapshot_unref(snap);
-		assert_ptr_equal(finished_job(f), &job);
-	}
-	assert_int_equal(job.runs, 200);
-}
-
 static void idle_job(struct sampler_job *job, struct host *host, const struct snapshot *snap)
 {
 	(void)job;
 	(void)host;
 	(void)snap;
+}
+
+static void raise_flag(struct sampler_job *job, struct host *host, const struct snapshot *snap)
+{
+	(void)host;
+	(void)snap;
+	atomic_store((atomic_bool *)job->data, true);
+}
+
+static bool is_ready_now(const struct fixture *f)
+{
+	struct pollfd pollfd = {.fd = sampler_fd(f->sampler), .events = POLLIN};
+
+	return poll(&pollfd, 1, 0) == 1;
+}
+
+/* Returns when a snapshot and at least the first job wait to be fetched. */
+static void make_both_wait(struct fixture *f, struct sampler_job *first, struct sampler_job *second)
+{
+	unsigned before = runs(EVERY);
+	atomic_bool flag = false;
+
+	*first = (struct sampler_job){.run = idle_job};
+	*second = (struct sampler_job){.run = raise_flag, .data = &flag};
+	sampler_kick(f->sampler);
+	while (runs(EVERY) == before)
+		(void)poll(NULL, 0, 1);
+	/* Jobs run after the tick, and the second one after the first has come back. */
+	sampler_submit(f->sampler, first);
+	sampler_submit(f->sampler, second);
+	while (!atomic_load(&flag))
+		(void)poll(NULL, 0, 1);
+}
+
+/* Snapshots and jobs share one descriptor: fetching the one must not hide the other. */
+static void no_wakeup_is_lost(void **state)
+{
+	struct fixture *f = *state;
+	struct sampler_job first, second, *job = NULL;
+
+	assert_int_equal(sampler_start(f->sampler, 3600 * NSEC_PER_SEC), 0);
+	next_snapshot(f);
+	for (unsigned i = 0; i < 4; i++) {
+		const struct snapshot *snap;
+
+		make_both_wait(f, &first, &second);
+		if (i % 2) {
+			assert_ptr_equal(sampler_job_done(f->sampler), &first);
+			assert_true(is_ready_now(f));
+			snap = sampler_take(f->sampler);
+		} else {
+			snap = sampler_take(f->sampler);
+			assert_true(is_ready_now(f));
+			assert_ptr_equal(sampler_job_done(f->sampler), &first);
+		}
+		assert_non_null(snap);
+		snapshot_unref(snap);
+		while (!(job = sampler_job_done(f->sampler)))
+			assert_true(wait_ready(f));
+		assert_ptr_equal(job, &second);
+		assert_null(sampler_job_done(f->sampler));
+	}
 }
 
 static void jobs_before_the_start_wait(void **state)
@@ -602,6 +649,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(periods_are_kept),
 		TEST(all_means_all),
+		TEST(a_run_out_of_turn_starts_the_period_anew),
 		TEST(on_demand_runs_while_wanted),
 		TEST(failures_stay_with_their_probe),
 		TEST(what_was_opened_is_closed),
