@@ -1,10 +1,13 @@
 /* hwloc on captured roots: confined, bounded, and right. */
 #include <errno.h>
 #include <hwloc.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 
 #include <cmocka.h>
 
@@ -223,6 +226,61 @@ static void test_unprivileged(void **state)
 	assert_int_equal(WEXITSTATUS(status), 6);
 }
 
+/* A container that allows neither chroot() nor namespaces. */
+static int forbid_confinement(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_chroot, 1, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_unshare, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = {.len = ARRAY_SIZE(code), .filter = code};
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return -errno;
+	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0 ? -errno : 0;
+}
+
+static int count_unconfined(const struct fixture *f)
+{
+	struct host *host;
+	hwloc_topology_t topology;
+
+	if (forbid_confinement() < 0)
+		return 77;
+	if (count_cpus(f->root) != 6)
+		return 1;
+	/* One link that might lead out, wherever it is, and hwloc may not read the tree. The host
+	 * itself may. */
+	tree_link(f->tree, "root/somewhere/link", "/etc");
+	if (host_open_captured(f->root, &host) < 0)
+		return 2;
+	int r = host_topology(host, &topology);
+	bool is_readable = host_existsf(host, "proc/cpuinfo");
+	host_close(host);
+	return r == -EPERM && is_readable ? 0 : 3;
+}
+
+static void test_no_confinement(void **state)
+{
+	struct fixture *f = *state;
+	int status;
+
+	make_machine(f, "root", 6);
+	pid_t pid = fork();
+	if (pid == 0)
+		_exit(count_unconfined(f));
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	if (WEXITSTATUS(status) == 77) {
+		print_message("skipped: this kernel has no seccomp filters\n");
+		skip();
+	}
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 static bool is_harmless(const struct fixture *f)
 {
 	_cleanup_(fd_closep) int fd = open(f->root, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -288,6 +346,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_fifo_times_out, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_garbage, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_unprivileged, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_no_confinement, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_harmless, setup, teardown),
 		cmocka_unit_test(test_live),
 	};
