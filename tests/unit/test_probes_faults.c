@@ -1,0 +1,221 @@
+/*
+ * Every probe on a machine with one broken file at a time: missing, EIO, EACCES, garbage, empty,
+ * cut anywhere. No probe may crash, none may take another down, and the one that reads the file
+ * says which file and why.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/fake_machine.h"
+#include "tests/unit/probe_fixture.h"
+
+static const struct probe *const probes[] = {
+	&probe_topology, &probe_kernel,	 &probe_isolation, &probe_cpu,	      &probe_schedstat,
+	&probe_softirq,	 &probe_irq,	 &probe_memory,	   &probe_hugepages,  &probe_pressure,
+	&probe_nic,	 &probe_cpufreq, &probe_cpuidle,   &probe_hugeholder,
+};
+
+static void start(struct fixture *f)
+{
+	struct host *host = NULL;
+
+	assert_int_equal(host_open_fake(&host), 0);
+	fake_machine_put(host);
+	fixture_init(f, host, probes, ARRAY_SIZE(probes));
+}
+
+static const struct probe_status *status_of(const struct fixture *f, const char *probe)
+{
+	for (unsigned i = 0; i < f->snap->n_probes; i++) {
+		if (!strcmp(f->snap->probes[i].probe->name, probe))
+			return &f->snap->probes[i];
+	}
+	fail_msg("no probe %s", probe);
+	return NULL;
+}
+
+/* A probe that fails says why, whatever it was. */
+static void check_reasons(const struct fixture *f)
+{
+	for (unsigned i = 0; i < f->snap->n_probes; i++) {
+		if (f->snap->probes[i].status != SAMPLE_OK)
+			assert_non_null(f->snap->probes[i].error);
+	}
+}
+
+/* All other probes are as they are on the healthy machine. */
+static void check_others(const struct fixture *f, const char *probe)
+{
+	for (unsigned i = 0; i < f->snap->n_probes; i++) {
+		if (probe && strcmp(f->snap->probes[i].probe->name, probe))
+			assert_int_equal(f->snap->probes[i].status, SAMPLE_OK);
+	}
+}
+
+static void test_healthy(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	start(&f);
+	fixture_run(&f);
+	for (unsigned i = 0; i < f.snap->n_probes; i++) {
+		if (f.snap->probes[i].status != SAMPLE_OK || f.snap->probes[i].error)
+			fail_msg("%s: %s", f.snap->probes[i].probe->name, f.snap->probes[i].error);
+	}
+	fixture_done(&f);
+}
+
+static void break_file(const struct fake_file *file, int err, const char *reason)
+{
+	struct fixture f;
+
+	start(&f);
+	host_fake_error(f.host, file->path, err);
+	fixture_run(&f);
+	check_reasons(&f);
+	/* A failing list of CPUs has substitutes, so nobody fails outright. */
+	check_others(&f, file->probe);
+	if (file->probe) {
+		const char *error = status_of(&f, file->probe)->error;
+
+		if (!error || !strstr(error, file->path) || !strstr(error, reason))
+			fail_msg("%s: %s says \"%s\"", file->path, file->probe, error ? error : "");
+	}
+	/* And it recovers. */
+	host_fake_error(f.host, file->path, 0);
+	host_fake_clock(f.host, 60 * NSEC_PER_SEC);
+	fixture_run(&f);
+	check_others(&f, "none");
+	fixture_done(&f);
+}
+
+static void test_errors(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(fake_machine); i++) {
+		break_file(&fake_machine[i], EIO, "Input/output error");
+		break_file(&fake_machine[i], EACCES, "Permission denied");
+	}
+}
+
+static void run_with(const struct fake_file *file, const char *content)
+{
+	struct fixture f;
+
+	start(&f);
+	if (content)
+		host_fake_file(f.host, file->path, content);
+	else
+		host_fake_remove(f.host, file->path);
+	fixture_run(&f);
+	check_reasons(&f);
+	/* "8191" is a proper list of CPUs: what the others say of such a machine is right. */
+	if (file != &fake_machine[0])
+		check_others(&f, file->probe);
+	fixture_run(&f);
+	fixture_done(&f);
+}
+
+static void test_missing(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(fake_machine); i++)
+		run_with(&fake_machine[i], NULL);
+}
+
+static void test_garbage(void **state)
+{
+	static const char *const garbage[] = {
+		"",
+		"\n",
+		":",
+		"-1",
+		"99999999999999999999999",
+		"\x1b[31m\xff\xfe",
+		"cpu",
+		"cpu0",
+		"cpu999999999999 1 2 3 4",
+		"CPU0 CPU1",
+		"CPU8192",
+		"CPU99999999999",
+		"   CPU0\n 1: 18446744073709551616 x",
+		"version",
+		"0-8191",
+		"8191",
+		"8192",
+		"[",
+		"]",
+		"some avg10= total=",
+		"Node 0 MemTotal: 99999999999999999999 kB",
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(fake_machine); i++) {
+		for (unsigned j = 0; j < ARRAY_SIZE(garbage); j++)
+			run_with(&fake_machine[i], garbage[j]);
+	}
+}
+
+static void test_cut_anywhere(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(fake_machine); i++) {
+		_cleanup_(freep) char *text = xstrdup(fake_machine[i].content);
+
+		/* From the end: the same copy serves all lengths. */
+		for (size_t n = strlen(text); n-- > 0;) {
+			text[n] = '\0';
+			run_with(&fake_machine[i], text);
+		}
+	}
+}
+
+/* Whatever call it is that fails. */
+static void test_nth_call(void **state)
+{
+	static const int errors[] = {EIO, ENOENT, EACCES, ENODEV, ESRCH, EFBIG};
+
+	(void)state;
+	for (unsigned nth = 1; nth < 400; nth++) {
+		struct fixture f;
+
+		start(&f);
+		host_fake_error_at(f.host, nth, errors[nth % ARRAY_SIZE(errors)]);
+		fixture_run(&f);
+		check_reasons(&f);
+		fixture_run(&f);
+		fixture_done(&f);
+	}
+}
+
+static void test_empty_host(void **state)
+{
+	struct host *host = NULL;
+	struct fixture f;
+
+	(void)state;
+	assert_int_equal(host_open_fake(&host), 0);
+	fixture_init(&f, host, probes, ARRAY_SIZE(probes));
+	fixture_run(&f);
+	check_reasons(&f);
+	assert_int_equal(fixture_count(&f, "cpu"), 0);
+	fixture_done(&f);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_healthy),	   cmocka_unit_test(test_errors),
+		cmocka_unit_test(test_missing),	   cmocka_unit_test(test_garbage),
+		cmocka_unit_test(test_nth_call),   cmocka_unit_test(test_cut_anywhere),
+		cmocka_unit_test(test_empty_host),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
