@@ -73,13 +73,15 @@ static uint64_t offset_ns(unsigned cpu, uint64_t interval_ns)
 	return interval_ns * reversed / CPUSET_MAX;
 }
 
+/* The next instant of this CPU. */
 static uint64_t first_ns(const struct measure_slot *slot)
 {
 	uint64_t phase_ns = slot->base_ns + offset_ns(slot->cpu, slot->interval_ns);
 	uint64_t now = measure_now_ns();
-	uint64_t periods = now > phase_ns ? (now - phase_ns) / slot->interval_ns : 0;
 
-	return phase_ns + (periods + 2) * slot->interval_ns;
+	if (now < phase_ns)
+		return phase_ns;
+	return phase_ns + ((now - phase_ns) / slot->interval_ns + 1) * slot->interval_ns;
 }
 
 void *measure_thread(void *arg)

@@ -15,9 +15,9 @@
 
 #define WHAT "probe"
 #define DEFAULT_DURATION_NS (10 * NSEC_PER_SEC)
-/* A thread starts with the instant after next and does not count its first wakeup: with these on
- * top, 10 s at 1 kHz are the 10,000 samples that p99.9 needs. */
-#define WARM_UP_INTERVALS 5
+/* The first wakeup of a thread is up to an interval away and not counted: with these on top, 10 s
+ * at 1 kHz are the 10,000 samples that p99.9 needs. */
+#define WARM_UP_INTERVALS 2
 
 struct options {
 	struct measure_options measure;

@@ -98,7 +98,7 @@ void probe_print_text(const struct probe_result *result)
 	enum measure_policy policy;
 	unsigned priority;
 
-	printf("%s latency in us, every %g us for %.1f s, ", result->engine->name,
+	printf("%s latency in us, every %.10g us for %.1f s, ", result->engine->name,
 	       (double)result->interval_ns / 1000.0, (double)result->duration_ns / 1e9);
 	if (!probe_common_policy(result, &policy, &priority))
 		printf("policies differ (see --json)\n");
