@@ -8,7 +8,8 @@ set -u
 program=${1:?usage: walk.sh PATH-OF-JITTERTOP}
 socket=jittertop-walk-$$
 failed=0
-irq= old=
+irq=""
+old=""
 
 skip() { echo "SKIP: walk: $*"; exit 77; }
 fail() { echo "FAIL: $*"; failed=1; }
@@ -55,7 +56,9 @@ await()
 	done
 	return 1
 }
+# shellcheck disable=SC2317
 shows() { t capture-pane -p | grep -Eq -- "$1"; }
+# shellcheck disable=SC2317 # called by await
 has_affinity() { [ "$(affinity)" = "$1" ]; }
 
 finish()
