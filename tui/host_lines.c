@@ -126,6 +126,7 @@ static void add_ns(struct flow *flow, const char *label, bool has, uint64_t ns)
 
 static void add_latency(const struct frame *frame, const struct machine_cpu *cpu, struct flow *flow)
 {
+	const char *policy = entity_text(cpu->entity, "wakeup_policy");
 	const struct machine_latency *l = &cpu->latency;
 	char text[24];
 
@@ -134,9 +135,9 @@ static void add_latency(const struct frame *frame, const struct machine_cpu *cpu
 	add_ns(flow, "p50", l->has_p50, l->p50_ns);
 	add_ns(flow, "p99", l->has_p99, l->p99_ns);
 	add_ns(flow, "max", l->samples > 0, l->max_ns);
-	flow_field(flow, "", ROLE_DIM, "(%s samples in 10 s, %s)",
+	flow_field(flow, "", ROLE_DIM, "(%s samples in 10 s%s%s)",
 		   format_count(round((double)l->samples / 1000) * 1000, text, sizeof(text)),
-		   entity_text(cpu->entity, "wakeup_policy") ?: "?");
+		   policy ? ", " : "", policy ? policy : "");
 }
 
 static void add_place(const struct machine_cpu *cpu, struct flow *flow)
@@ -353,9 +354,9 @@ void host_legend_line(const struct frame *frame, const struct pane *pane, int y,
 	int x = 0;
 
 	if (!frame->why_not_measured)
-		x = pane_printf(pane, x, y, ROLE_DIM,
-				"p99 of wakeup latency, 10 s%s%s  -/? few samples",
-				has_glyphs ? ": " : "", has_glyphs ? heat_legend() : "");
+		x = pane_printf(pane, x, y, ROLE_DIM, "%s%s",
+				has_glyphs ? "p99 in 10 s " : "p99 of the wakeup latency of 10 s",
+				has_glyphs ? heat_legend() : "");
 	else
 		x = pane_printf(pane, x, y, ROLE_DIM, "busy share%s",
 				has_glyphs ? ": .<25% :<50% #<75% @>=75%" : "");
@@ -364,5 +365,7 @@ void host_legend_line(const struct frame *frame, const struct pane *pane, int y,
 	if (m->n_nohz_full)
 		x = pane_text(pane, x + 2, y, ROLE_MARK, "n nohz_full");
 	if (m->n_online < m->n_cpus)
-		(void)pane_text(pane, x + 2, y, ROLE_OFFLINE, "x offline");
+		x = pane_text(pane, x + 2, y, ROLE_OFFLINE, "x offline");
+	(void)pane_text(pane, x + 2, y, ROLE_HEAT_NONE,
+			frame->why_not_measured ? "- unknown" : "- ? too few samples");
 }

@@ -30,6 +30,7 @@ static int draw_hint(const struct pane *pane, int x, enum command command)
 static void draw_bottom(const struct ui *ui, const struct frame *frame, const struct pane *pane)
 {
 	const struct view *view = view_registry[ui->view];
+	bool has_undo = false;
 	int x;
 
 	if (ui->mode == MODE_SEARCH) {
@@ -44,11 +45,13 @@ static void draw_bottom(const struct ui *ui, const struct frame *frame, const st
 		return;
 	}
 	x = draw_hint(pane, 0, COMMAND_HELP);
-	for (unsigned i = 0; i < ARRAY_SIZE(view->hints) && view->hints[i]; i++)
+	for (unsigned i = 0; i < ARRAY_SIZE(view->hints) && view->hints[i]; i++) {
+		has_undo |= view->hints[i] == COMMAND_UNDO;
 		x = draw_hint(pane, x, view->hints[i]);
-	if (session_open_trial(frame->session))
+	}
+	if (!has_undo && session_open_trial(frame->session))
 		x = draw_hint(pane, x, COMMAND_KEEP);
-	if (session_undoable(frame->session))
+	if (!has_undo && session_undoable(frame->session))
 		x = draw_hint(pane, x, COMMAND_UNDO);
 	(void)draw_hint(pane, x, COMMAND_QUIT);
 }

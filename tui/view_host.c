@@ -81,18 +81,37 @@ static struct below share_lines(int height, int width, int cpu_lines)
 	return b;
 }
 
-/* On a machine with more cells than room everything else makes way for them. */
-static int room_for_cpus(const struct pane *pane, const struct machine *m, struct below *b)
+static int lines_below(const struct below *b)
+{
+	return b->worst + b->detail + b->kernel + b->pressure + b->legend;
+}
+
+/* The CPUs come first: a line each where that is possible at all, else at least a cell each. The
+ * rest makes way step by step. */
+static int room_for_cpus(const struct pane *pane, const struct machine *m, int row_lines,
+			 struct below *b)
 {
 	int least = (int)(m->n_cpus + m->n_cpus / 8 + 4 * m->n_nodes) / (pane->width + 1) + 1;
-	int room = pane->height - b->worst - b->detail - b->kernel - b->pressure - b->legend;
+	int spare;
 
-	if (room < least) {
-		room += b->kernel + b->pressure + (b->detail > 1 ? b->detail - 1 : 0);
-		b->kernel = b->pressure = 0;
-		b->detail = b->detail > 0;
+	if (row_lines <= pane->height - 4)
+		least = row_lines;
+	const struct {
+		int *lines, to;
+	} steps[] = {
+		{&b->kernel, 2}, {&b->detail, 3},   {&b->kernel, 1}, {&b->detail, 2},
+		{&b->kernel, 0}, {&b->pressure, 0}, {&b->detail, 1},
+	};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(steps); i++) {
+		spare = pane->height - lines_below(b) - least;
+		if (spare < 0 && *steps[i].lines > steps[i].to) {
+			int give = *steps[i].lines - steps[i].to;
+
+			*steps[i].lines -= give < -spare ? give : -spare;
+		}
 	}
-	return room;
+	return pane->height - lines_below(b);
 }
 
 static int draw_below(const struct host_view *state, const struct frame *frame,
@@ -127,7 +146,7 @@ static void host_draw(const struct view *view, void *arg, const struct frame *fr
 	find_cursor(state, m);
 	lines = host_rows_lines(frame, pane->width);
 	below = share_lines(pane->height, pane->width, lines);
-	room = room_for_cpus(pane, m, &below);
+	room = room_for_cpus(pane, m, lines, &below);
 	is_rows = lines <= room;
 	area = pane_sub(pane, 0, 0, pane->width, is_rows ? lines : room);
 	state->n_places = 0;

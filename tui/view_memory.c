@@ -45,7 +45,7 @@ static int draw_nodes(const struct frame *frame, const struct pane *pane, int y,
 		const struct entity *e = &nodes->entities[i];
 		struct flow flow = {.pane = pane, .y = y, .first_y = y, .max_lines = 1};
 
-		flow_field(&flow, "", ROLE_STRONG, "%s", e->name ? e->name : e->key);
+		flow_field(&flow, "", ROLE_STRONG, "node %s", strchr(e->key, ':') + 1);
 		flow.x = flow.x < 7 ? 7 : flow.x;
 		add(&flow, e, "total", "memory_total_bytes");
 		add(&flow, e, "free", "memory_free_bytes");

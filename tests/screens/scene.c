@@ -1,0 +1,361 @@
+#include "tests/screens/scene.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/probe.h"
+
+#define TICKS 12
+#define START_NS (1000 * NSEC_PER_SEC)
+#define GIB (UINT64_C(1) << 30)
+
+enum { SET_HOST, SET_PACKAGE, SET_NODE, SET_CORE, SET_CPU, SET_IRQ, SET_NIC, SET_POOL, SETS };
+
+enum {
+	HOST_NAME,
+	HOST_RELEASE,
+	HOST_PREEMPTION,
+	HOST_MEMORY,
+	HOST_AVAILABLE,
+	HOST_UPTIME,
+	HOST_ISOLCPUS,
+	HOST_LOCKDOWN,
+	HOST_CLOCKSOURCE,
+	HOST_PRESSURE,
+};
+static const struct metric host_metrics[] = {
+	[HOST_NAME] = {"hostname", METRIC_TEXT, UNIT_NONE, "", "host"},
+	[HOST_RELEASE] = {"kernel_release", METRIC_TEXT, UNIT_NONE, "", "kernel"},
+	[HOST_PREEMPTION] = {"preemption", METRIC_TEXT, UNIT_NONE, "", NULL},
+	[HOST_MEMORY] = {"memory_total_bytes", METRIC_GAUGE, UNIT_BYTES, "", "memory"},
+	[HOST_AVAILABLE] = {"memory_available_bytes", METRIC_GAUGE, UNIT_BYTES, "", NULL},
+	[HOST_UPTIME] = {"uptime_ns", METRIC_GAUGE, UNIT_NS, "", NULL},
+	[HOST_ISOLCPUS] = {"isolcpus", METRIC_CPUSET, UNIT_NONE, "", NULL},
+	[HOST_LOCKDOWN] = {"lockdown", METRIC_TEXT, UNIT_NONE, "", NULL},
+	[HOST_CLOCKSOURCE] = {"clocksource", METRIC_TEXT, UNIT_NONE, "", NULL},
+	[HOST_PRESSURE] = {"pressure_cpu_some_avg10_percent", METRIC_GAUGE, UNIT_PERCENT, "", NULL},
+};
+
+static const struct metric cpus_metric[] = {{"cpus", METRIC_CPUSET, UNIT_NONE, "", "cpus"}};
+
+enum { NODE_TOTAL, NODE_FREE, NODE_DISTANCES };
+static const struct metric node_metrics[] = {
+	[NODE_TOTAL] = {"memory_total_bytes", METRIC_GAUGE, UNIT_BYTES, "", "total"},
+	[NODE_FREE] = {"memory_free_bytes", METRIC_GAUGE, UNIT_BYTES, "", "free"},
+	[NODE_DISTANCES] = {"distances", METRIC_TEXT, UNIT_NONE, "", "distances"},
+};
+
+enum {
+	CPU_ONLINE,
+	CPU_PACKAGE,
+	CPU_NODE,
+	CPU_L3,
+	CPU_CORE,
+	CPU_ISOLATED,
+	CPU_USER,
+	CPU_SYSTEM,
+	CPU_SOFTIRQ,
+	CPU_STEAL,
+	CPU_IDLE,
+	CPU_SWITCHES,
+	CPU_IRQS,
+	CPU_NET_RX,
+	CPU_WINDOW,
+	CPU_P99,
+};
+static const struct metric cpu_metrics[] = {
+	[CPU_ONLINE] = {"online", METRIC_BOOL, UNIT_NONE, "", "online"},
+	[CPU_PACKAGE] = {"package_id", METRIC_GAUGE, UNIT_NONE, "", "package"},
+	[CPU_NODE] = {"node_id", METRIC_GAUGE, UNIT_NONE, "", "node"},
+	[CPU_L3] = {"l3_id", METRIC_GAUGE, UNIT_NONE, "", NULL},
+	[CPU_CORE] = {"core_id", METRIC_GAUGE, UNIT_NONE, "", "core"},
+	[CPU_ISOLATED] = {"isolated", METRIC_BOOL, UNIT_NONE, "", "isolated"},
+	[CPU_USER] = {"user_ns", METRIC_COUNTER, UNIT_NS, "", "user"},
+	[CPU_SYSTEM] = {"system_ns", METRIC_COUNTER, UNIT_NS, "", "system"},
+	[CPU_SOFTIRQ] = {"softirq_ns", METRIC_COUNTER, UNIT_NS, "", "softirq"},
+	[CPU_STEAL] = {"steal_ns", METRIC_COUNTER, UNIT_NS, "", "steal"},
+	[CPU_IDLE] = {"idle_ns", METRIC_COUNTER, UNIT_NS, "", "idle"},
+	[CPU_SWITCHES] = {"switches", METRIC_COUNTER, UNIT_COUNT, "", "switches"},
+	[CPU_IRQS] = {"irqs", METRIC_COUNTER, UNIT_COUNT, "", "irqs"},
+	[CPU_NET_RX] = {"softirq_net_rx", METRIC_COUNTER, UNIT_COUNT, "", NULL},
+	[CPU_WINDOW] = {"wakeup_window", METRIC_HISTOGRAM, UNIT_NS, "", NULL},
+	[CPU_P99] = {"wakeup_p99_ns", METRIC_GAUGE, UNIT_NS, "", "p99"},
+};
+
+enum { IRQ_COUNT, IRQ_AFFINITY, IRQ_EFFECTIVE, IRQ_CHIP };
+static const struct metric irq_metrics[] = {
+	[IRQ_COUNT] = {"count", METRIC_COUNTER, UNIT_COUNT, "", "rate"},
+	[IRQ_AFFINITY] = {"affinity", METRIC_CPUSET, UNIT_NONE, "", "affinity"},
+	[IRQ_EFFECTIVE] = {"effective", METRIC_CPUSET, UNIT_NONE, "", "effective"},
+	[IRQ_CHIP] = {"chip", METRIC_TEXT, UNIT_NONE, "", "chip"},
+};
+
+enum { NIC_DRIVER, NIC_NODE, NIC_SPEED };
+static const struct metric nic_metrics[] = {
+	[NIC_DRIVER] = {"driver", METRIC_TEXT, UNIT_NONE, "", "driver"},
+	[NIC_NODE] = {"node_id", METRIC_GAUGE, UNIT_NONE, "", "node"},
+	[NIC_SPEED] = {"speed_bits_per_s", METRIC_GAUGE, UNIT_NONE, "", NULL},
+};
+
+enum { POOL_SIZE, POOL_TOTAL, POOL_FREE, POOL_RESERVED, POOL_SURPLUS };
+static const struct metric pool_metrics[] = {
+	[POOL_SIZE] = {"page_size_bytes", METRIC_GAUGE, UNIT_BYTES, "", "size"},
+	[POOL_TOTAL] = {"total_pages", METRIC_GAUGE, UNIT_COUNT, "", "total"},
+	[POOL_FREE] = {"free_pages", METRIC_GAUGE, UNIT_COUNT, "", "free"},
+	[POOL_RESERVED] = {"reserved_pages", METRIC_GAUGE, UNIT_COUNT, "", "reserved"},
+	[POOL_SURPLUS] = {"surplus_pages", METRIC_GAUGE, UNIT_COUNT, "", "surplus"},
+};
+
+#define SET(name, array)                                                                           \
+	{                                                                                          \
+		name, array, ARRAY_SIZE(array)                                                     \
+	}
+static const struct metric_set sets[SETS] = {
+	[SET_HOST] = SET("host", host_metrics), [SET_PACKAGE] = SET("package", cpus_metric),
+	[SET_NODE] = SET("node", node_metrics), [SET_CORE] = SET("core", cpus_metric),
+	[SET_CPU] = SET("cpu", cpu_metrics),	[SET_IRQ] = SET("irq", irq_metrics),
+	[SET_NIC] = SET("nic", nic_metrics),	[SET_POOL] = SET("hugepool", pool_metrics),
+};
+
+static const struct probe scene_probe = {
+	.name = "scene", .summary = "a hand-made machine", .sets = sets, .n_sets = SETS};
+
+static void add_host(struct sample *s, const struct scene_options *o)
+{
+	struct sample_row *row = sample_row(s, SET_HOST, NULL, NULL, "host");
+
+	sample_text(s, row, HOST_NAME, "host7");
+	sample_text(s, row, HOST_RELEASE, "6.12.95-rt");
+	sample_text(s, row, HOST_PREEMPTION, "PREEMPT_RT");
+	sample_u64(row, HOST_MEMORY, o->packages * o->nodes * 32 * GIB);
+	sample_u64(row, HOST_AVAILABLE, 30 * GIB);
+	sample_u64(row, HOST_UPTIME, 12 * 86400 * NSEC_PER_SEC);
+	sample_text(s, row, HOST_ISOLCPUS, "2-3");
+	sample_errno(row, HOST_LOCKDOWN, 13); /* denied */
+	sample_text(s, row, HOST_CLOCKSOURCE, "tsc");
+	sample_f64(row, HOST_PRESSURE, 1.25);
+}
+
+static void add_node(struct sample *s, unsigned node)
+{
+	struct sample_row *row = sample_row(s, SET_NODE, "host", NULL, "node:%u", node);
+	char parent[16];
+
+	sample_u64(row, NODE_TOTAL, 32 * GIB);
+	sample_u64(row, NODE_FREE, (20 + node) * GIB);
+	sample_text(s, row, NODE_DISTANCES, node ? "21 10" : "10 21");
+	snprintf(parent, sizeof(parent), "node:%u", node);
+	row = sample_row(s, SET_POOL, parent, NULL, "hugepool:%u/2048kB", node);
+	sample_u64(row, POOL_SIZE, 2 << 20);
+	sample_u64(row, POOL_TOTAL, 512);
+	sample_u64(row, POOL_FREE, 500 - node);
+	sample_u64(row, POOL_RESERVED, 0);
+	sample_errno(row, POOL_SURPLUS, 13); /* denied */
+}
+
+/* cpu n is a bit noisier than n - 1; cpu 3 is the one that is being shot at. */
+static void add_latency(struct sample *s, struct sample_row *row, unsigned cpu, unsigned tick)
+{
+	_cleanup_(freep) struct histogram *h = xcalloc(1, sizeof(*h));
+	uint64_t usual = (4 + cpu % 13 * 3) * NSEC_PER_USEC;
+
+	histogram_zero(h);
+	for (unsigned i = 0; i < 1000; i++)
+		histogram_count(h, cpu == 3 && i % 25 == 0 ? 412 * NSEC_PER_USEC
+							   : usual + i % 7 * 500);
+	h->start_ns = START_NS + (tick - 1) * NSEC_PER_SEC;
+	h->end_ns = START_NS + tick * NSEC_PER_SEC;
+	sample_histogram(s, row, CPU_WINDOW, h);
+	sample_u64(row, CPU_P99, cpu == 3 ? 412 * NSEC_PER_USEC : usual + tick % 4 * 8000);
+}
+
+struct place {
+	unsigned package, node, l3, core, thread;
+};
+
+static void add_cpu(struct sample *s, const struct scene_options *o, const struct place *p,
+		    unsigned cpu, unsigned tick)
+{
+	struct sample_row *row;
+	char parent[32];
+	uint64_t t = (uint64_t)tick * NSEC_PER_SEC / 100; /* a hundredth of the time so far */
+
+	snprintf(parent, sizeof(parent), "core:%u.%u", p->package, p->core);
+	row = sample_row(s, SET_CPU, parent, NULL, "cpu:%u", cpu);
+	sample_bool(row, CPU_ONLINE, cpu != 5);
+	sample_u64(row, CPU_PACKAGE, p->package);
+	sample_u64(row, CPU_NODE, p->node);
+	sample_u64(row, CPU_L3, p->l3);
+	sample_u64(row, CPU_CORE, p->core);
+	sample_bool(row, CPU_ISOLATED, cpu == 2 || cpu == 3);
+	if (cpu == 5)
+		return;
+	sample_u64(row, CPU_USER, t * (10 + cpu % 5 * 7));
+	sample_u64(row, CPU_SYSTEM, t * 6);
+	sample_u64(row, CPU_SOFTIRQ, t * (cpu == 3 ? 20 : 1));
+	sample_u64(row, CPU_STEAL, t * (cpu % 2));
+	sample_u64(row, CPU_IDLE, t * 50);
+	sample_u64(row, CPU_SWITCHES, tick * (1200 + cpu));
+	sample_u64(row, CPU_IRQS, tick * (cpu == 3 ? 12000 : 40));
+	sample_u64(row, CPU_NET_RX, tick * (cpu == 3 ? 9000 : 10));
+	if (o->is_measured)
+		add_latency(s, row, cpu, tick);
+}
+
+static void add_cpus(struct sample *s, const struct scene_options *o, unsigned tick)
+{
+	unsigned cores = o->cores, n_cores = o->packages * o->nodes * o->l3s * cores;
+
+	for (unsigned i = 0; i < o->packages; i++)
+		(void)sample_row(s, SET_PACKAGE, "host", NULL, "package:%u", i);
+	for (unsigned c = 0; c < n_cores; c++) {
+		struct place p = {.core = c, .l3 = c / cores};
+
+		p.node = p.l3 / o->l3s;
+		p.package = p.node / o->nodes;
+		(void)sample_row(s, SET_CORE, "host", NULL, "core:%u.%u", p.package, c);
+		for (unsigned t = 0; t < o->threads; t++)
+			add_cpu(s, o, &p, c + t * n_cores, tick);
+	}
+}
+
+static void add_devices(struct sample *s, unsigned tick)
+{
+	static const char *const names[] = {"acpi", "nvme0q1", "eth0-rx-1", "eth0-tx-1"};
+	struct sample_row *row;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
+		row = sample_row(s, SET_IRQ, "host", names[i], "irq:%u", i == 0 ? 9 : 39 + i);
+		sample_u64(row, IRQ_COUNT, tick * i * i * 3001);
+		sample_text(s, row, IRQ_AFFINITY, i == 0 ? "0-7" : "3");
+		sample_text(s, row, IRQ_EFFECTIVE, "3");
+		sample_text(s, row, IRQ_CHIP, i == 0 ? "IR-IO-APIC" : "IR-PCI-MSIX-0000:3b:00.0");
+	}
+	row = sample_row(s, SET_NIC, "host", "eth0", "nic:eth0");
+	sample_text(s, row, NIC_DRIVER, "ice");
+	sample_u64(row, NIC_NODE, 0);
+	sample_u64(row, NIC_SPEED, UINT64_C(10000000000));
+}
+
+static const struct snapshot *take(struct scene *scene, const struct scene_options *o,
+				   const struct snapshot *prev, unsigned tick)
+{
+	struct sample *sample = sample_new(&scene_probe);
+	struct sample *samples[] = {sample};
+	uint64_t now = START_NS + tick * NSEC_PER_SEC;
+	struct snapshot *snap;
+
+	sample->time_ns = now;
+	add_host(sample, o);
+	for (unsigned n = 0; n < o->packages * o->nodes; n++)
+		add_node(sample, n);
+	add_cpus(sample, o, tick);
+	add_devices(sample, tick);
+	sample_finish(sample, 0);
+	/* 12:34 in UTC, whatever TZ: the tests set it. */
+	snap = snapshot_build(scene->schema, prev, samples, 1, now,
+			      (12 * 3600 + 34 * 60 + tick) * NSEC_PER_SEC);
+	sample_free(sample);
+	return snap;
+}
+
+static const struct knob knob_irq = {
+	.name = "irq_affinity",
+	.family = "irq",
+	.summary = "CPUs an interrupt may go to",
+	.cost = "None lasting; the interrupt moves when it fires next.",
+	.risk = KNOB_FREE,
+};
+
+static void add_knobs(struct scene *scene)
+{
+	struct knob_list_item *item;
+
+	scene->arena = arena_new(0);
+	scene->knobs.items = xcalloc(1, sizeof(*scene->knobs.items));
+	scene->knobs.n_items = 1;
+	item = &scene->knobs.items[0];
+	item->knob = &knob_irq;
+	item->targets.arena = scene->arena;
+	knob_targets_add(&item->targets, "irq:9", "acpi", "0-7", "CPU list of 0-7",
+			 "the kernel does not move this one");
+	knob_targets_add(&item->targets, "irq:41", "eth0-rx-1", "3", "CPU list of 0-7", NULL);
+}
+
+void scene_init(struct scene *scene, const struct scene_options *options)
+{
+	static const struct probe *const probes[] = {&scene_probe};
+	static const struct history_metric metrics[] = {
+		{"cpu", "wakeup_window", 20}, {"cpu", "wakeup_p99_ns", 20}, {"cpu", "idle_ns", 20}};
+
+	*scene = (struct scene){.schema = schema_new(probes, 1)};
+	scene->history = history_new(metrics, ARRAY_SIZE(metrics));
+	for (unsigned tick = 1; tick <= TICKS; tick++) {
+		const struct snapshot *prev = scene->snap;
+
+		scene->snap = take(scene, options, prev, tick);
+		history_feed(scene->history, scene->snap);
+		snapshot_unref(prev);
+	}
+	session_init(&scene->session, GUARD_READY, "");
+	scene->machine = machine_new(scene->snap, options->is_measured ? scene->history : NULL);
+	add_knobs(scene);
+	scene->frame = (struct frame){
+		.snap = scene->snap,
+		.machine = scene->machine,
+		.history = scene->history,
+		.session = &scene->session,
+		.knobs = &scene->knobs,
+		.now_ns = scene->snap->time_ns,
+		.boottime_ns = scene->snap->time_ns,
+		.self_share = 0.004,
+		.period_ns = NSEC_PER_SEC,
+		.source = "",
+		.why_not_measured = options->is_measured ? NULL : "not measured (--no-measure)",
+	};
+}
+
+void scene_add_trial(struct scene *scene)
+{
+	struct session_change *c = xcalloc(1, sizeof(*c));
+
+	c->id = 7;
+	snprintf(c->title, sizeof(c->title), "irq 41 -> cpu 0");
+	c->state = TRANSACTION_TRIAL;
+	c->deadline_boottime_ns = scene->frame.boottime_ns + 97 * NSEC_PER_SEC;
+	c->applied_wall_ns = 45240 * NSEC_PER_SEC;
+	cpuset_add(&c->experiment.cpus, 0);
+	cpuset_add(&c->experiment.cpus, 3);
+	c->experiment.apply_start_ns = 1;
+	c->experiment.apply_end_ns = 2;
+	c->result.before = (struct experiment_side){.samples = 20000,
+						    .covered_ns = 10 * NSEC_PER_SEC,
+						    .has_p50 = true,
+						    .has_p99 = true,
+						    .p50_ns = 12000,
+						    .p99_ns = 412000,
+						    .max_ns = 1200000};
+	c->result.after = (struct experiment_side){.samples = 46000,
+						   .covered_ns = 23 * NSEC_PER_SEC,
+						   .has_p50 = true,
+						   .has_p99 = true,
+						   .p50_ns = 9100,
+						   .p99_ns = 38000,
+						   .max_ns = 300000};
+	free(scene->session.changes);
+	scene->session.changes = c;
+	scene->session.n_changes = 1;
+}
+
+void scene_done(struct scene *scene)
+{
+	machine_free(scene->machine);
+	snapshot_unref(scene->snap);
+	history_free(scene->history);
+	schema_free(scene->schema);
+	session_done(&scene->session);
+	free(scene->knobs.items);
+	arena_free(scene->arena);
+}

@@ -1,0 +1,32 @@
+/*
+ * A hand-made machine for screen and ui tests: snapshots built through the sample API, a history
+ * fed with twelve of them, an empty session. Nothing in it depends on the host it runs on, nor on
+ * time.
+ */
+#ifndef JT_TESTS_SCREENS_SCENE_H
+#define JT_TESTS_SCREENS_SCENE_H
+
+#include "tui/ui.h"
+
+struct scene_options {
+	unsigned packages, nodes, l3s, cores, threads; /* nodes per package, l3s per node, ... */
+	bool is_measured;
+};
+
+struct scene {
+	struct schema *schema;
+	const struct snapshot *snap;
+	struct history *history;
+	struct machine *machine;
+	struct session session;
+	struct knob_list knobs;
+	struct arena *arena;
+	struct frame frame;
+};
+
+void scene_init(struct scene *scene, const struct scene_options *options);
+void scene_done(struct scene *scene);
+/* A trial of irq 41 that moved it, 23 s ago. */
+void scene_add_trial(struct scene *scene);
+
+#endif

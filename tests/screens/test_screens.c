@@ -1,0 +1,423 @@
+/*
+ * Golden screens: a hand-made machine is drawn by the ui, sent through curses into a pty, read by a
+ * terminal emulator, and the text that stands on its screen is compared with a file in this folder.
+ * JT_UPDATE_SCREENS=1 writes the files instead; look at them before committing.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <locale.h>
+#include <pty.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "tests/screens/emulator.h"
+#include "tests/screens/scene.h"
+#include "tui/term.h"
+
+struct screen {
+	const char *name; /* of the golden file; NULL: only must not crash */
+	int columns, rows;
+	struct scene_options machine;
+	const char *view;
+	const char *keys; /* typed before the last frame */
+	bool has_trial, is_ascii, is_read_only;
+	const char *term;
+};
+
+#define SMALL                                                                                      \
+	{                                                                                          \
+		1, 1, 1, 2, 1, true                                                                \
+	}
+#define LARGE                                                                                      \
+	{                                                                                          \
+		2, 1, 2, 28, 2, true                                                               \
+	} /* 224 CPUs */
+#define HUGE                                                                                       \
+	{                                                                                          \
+		8, 2, 4, 8, 2, true                                                                \
+	} /* 1,024 CPUs */
+
+static const struct screen screens[] = {
+	{.name = "host-2-80x24",
+	 .columns = 80,
+	 .rows = 24,
+	 .machine = SMALL,
+	 .view = "host",
+	 .keys = "",
+	 .has_trial = false},
+	{.name = "host-2-160x50",
+	 .columns = 160,
+	 .rows = 50,
+	 .machine = SMALL,
+	 .view = "host",
+	 .keys = "",
+	 .has_trial = true},
+	{.name = "host-16-80x24",
+	 .columns = 80,
+	 .rows = 24,
+	 .machine = {1, 2, 1, 4, 2, true},
+	 .view = "host",
+	 .keys = "jj",
+	 .has_trial = true},
+	{.name = "host-224-80x24",
+	 .columns = 80,
+	 .rows = 24,
+	 .machine = LARGE,
+	 .view = "host",
+	 .keys = "G"},
+	{.name = "host-224-160x50",
+	 .columns = 160,
+	 .rows = 50,
+	 .machine = LARGE,
+	 .view = "host",
+	 .keys = "l",
+	 .has_trial = true},
+	{.name = "host-1024-80x24",
+	 .columns = 80,
+	 .rows = 24,
+	 .machine = HUGE,
+	 .view = "host",
+	 .keys = "G"},
+	{.name = "host-1024-160x50",
+	 .columns = 160,
+	 .rows = 50,
+	 .machine = HUGE,
+	 .view = "host",
+	 .keys = ""},
+	{.name = "host-unmeasured-80x24",
+	 .columns = 80,
+	 .rows = 24,
+	 .machine = {1, 1, 1, 8, 1, false},
+	 .view = "host",
+	 .keys = ""},
+	{.name = "host-ascii-80x24",
+	 .columns = 80,
+	 .rows = 24,
+	 .machine = SMALL,
+	 .view = "host",
+	 .keys = "",
+	 .is_ascii = true},
+	{.name = "irq-80x24",
+	 .columns = 80,
+	 .rows = 24,
+	 .machine = SMALL,
+	 .view = "irq",
+	 .keys = ""},
+	{.name = "irq-edit-80x24",
+	 .columns = 80,
+	 .rows = 24,
+	 .machine = SMALL,
+	 .view = "irq",
+	 .keys = "/rx-1\re"},
+	{.name = "irq-locked-80x24",
+	 .columns = 80,
+	 .rows = 24,
+	 .machine = SMALL,
+	 .view = "irq",
+	 .keys = "/acpi\re"},
+	{.name = "irq-read-only-80x24",
+	 .columns = 80,
+	 .rows = 24,
+	 .machine = SMALL,
+	 .view = "irq",
+	 .keys = "e",
+	 .is_read_only = true},
+	{.name = "nic-80x24",
+	 .columns = 80,
+	 .rows = 24,
+	 .machine = SMALL,
+	 .view = "nic",
+	 .keys = ""},
+	{.name = "memory-80x24",
+	 .columns = 80,
+	 .rows = 24,
+	 .machine = {2, 1, 1, 4, 1, true},
+	 .view = "memory",
+	 .keys = "j"},
+	{.name = "memory-160x50",
+	 .columns = 160,
+	 .rows = 50,
+	 .machine = {2, 1, 1, 4, 1, true},
+	 .view = "memory",
+	 .keys = ""},
+	{.name = "knobs-80x24",
+	 .columns = 80,
+	 .rows = 24,
+	 .machine = SMALL,
+	 .view = "knobs",
+	 .keys = ""},
+	{.name = "effect-80x24",
+	 .columns = 80,
+	 .rows = 24,
+	 .machine = SMALL,
+	 .view = "effect",
+	 .keys = "",
+	 .has_trial = true},
+	{.name = "effect-160x50",
+	 .columns = 160,
+	 .rows = 50,
+	 .machine = SMALL,
+	 .view = "effect",
+	 .keys = "",
+	 .has_trial = true},
+	{.name = "table-80x24",
+	 .columns = 80,
+	 .rows = 24,
+	 .machine = SMALL,
+	 .view = "table",
+	 .keys = ""},
+	{.name = "table-160x50",
+	 .columns = 160,
+	 .rows = 50,
+	 .machine = {2, 1, 2, 4, 2, true},
+	 .view = "table",
+	 .keys = "ssssss"},
+	{.name = "help-80x24",
+	 .columns = 80,
+	 .rows = 24,
+	 .machine = SMALL,
+	 .view = "host",
+	 .keys = "?"},
+	{.name = "missing-view-80x24",
+	 .columns = 80,
+	 .rows = 24,
+	 .machine = SMALL,
+	 .view = "host",
+	 .keys = "5"},
+	{.name = "host-20x5",
+	 .columns = 20,
+	 .rows = 5,
+	 .machine = LARGE,
+	 .view = "host",
+	 .keys = "",
+	 .has_trial = true},
+	{.name = "host-8-colors-80x24",
+	 .columns = 80,
+	 .rows = 24,
+	 .machine = SMALL,
+	 .view = "host",
+	 .keys = "",
+	 .term = "xterm"},
+	{.name = "irq-preview-80x24",
+	 .columns = 80,
+	 .rows = 24,
+	 .machine = SMALL,
+	 .view = "irq",
+	 .keys = "/rx-1\re\x7f0\r"},
+};
+
+static int fake_path(const char *object, char *buf, size_t size)
+{
+	return snprintf(buf, size, "proc/irq/%s/smp_affinity_list", object + 4) < 0 ? -EINVAL : 0;
+}
+
+static const struct step_class fake_class = {
+	.name = "irq_affinity", .compare = STEP_CPULIST, .path = fake_path};
+
+/* What the sampler's job would have answered. */
+static void answer(struct ui *ui, const struct ui_action *action)
+{
+	_cleanup_(freep) struct plan *plan = xcalloc(1, sizeof(*plan));
+
+	plan_init(plan);
+	snprintf(plan->title, sizeof(plan->title), "irq 41 -> cpu %.16s", action->value);
+	plan->n_steps = 1;
+	plan->steps[0].class = &fake_class;
+	snprintf(plan->steps[0].object, PLAN_OBJECT_MAX, "%s", action->target);
+	snprintf(plan->steps[0].old_value, PLAN_VALUE_MAX, "3");
+	snprintf(plan->steps[0].new_value, PLAN_VALUE_MAX, "%s", action->value);
+	cpuset_add(&plan->affected, 0);
+	cpuset_add(&plan->affected, 3);
+	ui_planned(ui, 0, plan, "");
+}
+
+static void send_keys(struct ui *ui, const struct frame *frame, const char *keys)
+{
+	for (; *keys; keys++) {
+		struct key key = {.code = (unsigned char)*keys};
+		struct ui_action action;
+
+		ui_key(ui, frame, &key, &action);
+		if (action.type == ACTION_PLAN)
+			answer(ui, &action);
+	}
+}
+
+static void draw_scene(const struct screen *screen, struct surface *surface)
+{
+	struct scene scene;
+	struct ui ui;
+
+	scene_init(&scene, &screen->machine);
+	if (screen->has_trial)
+		scene_add_trial(&scene);
+	if (screen->is_read_only)
+		scene.frame.why_no_change = "needs root";
+	ui_init(&ui);
+	ui_select_view(&ui, (unsigned)view_by_name(screen->view));
+	/* As in the program: commands may rely on what was drawn before. */
+	ui_draw(&ui, &scene.frame, surface);
+	send_keys(&ui, &scene.frame, screen->keys);
+	ui_draw(&ui, &scene.frame, surface);
+	ui_done(&ui);
+	scene_done(&scene);
+}
+
+/* In the child, whose terminal is the pty. */
+static int show(const struct screen *screen)
+{
+	struct surface surface;
+	struct terminal *term;
+	struct theme theme;
+	char why[256];
+
+	(void)setenv("TERM", screen->term ? screen->term : "xterm-256color", 1);
+	if (term_check(why, sizeof(why)) < 0 || term_open(true, &term, why, sizeof(why)) < 0)
+		return 77;
+	theme_builtin(&theme);
+	term_set_theme(term, &theme);
+	surface_init(&surface, screen->columns, screen->rows, screen->is_ascii);
+	/* A first frame, then the wanted one: the differences are tested too. */
+	if (term_flush(term, &surface) < 0)
+		return 2;
+	draw_scene(screen, &surface);
+	if (term_flush(term, &surface) < 0)
+		return 3;
+	surface_done(&surface);
+	return 0; /* without term_close(): the screen stays as it is */
+}
+
+static char *run_screen(const struct screen *screen, int *ret_status)
+{
+	struct winsize size = {.ws_col = (unsigned short)screen->columns,
+			       .ws_row = (unsigned short)screen->rows};
+	struct emulator *emulator = emulator_new(screen->columns, screen->rows);
+	char buf[4096], *text;
+	ssize_t n;
+	int fd;
+	pid_t pid = forkpty(&fd, NULL, NULL, &size);
+
+	assert_true(pid >= 0);
+	if (pid == 0)
+		_exit(show(screen));
+	while ((n = read(fd, buf, sizeof(buf))) > 0)
+		emulator_feed(emulator, buf, (size_t)n);
+	(void)close(fd);
+	assert_int_equal(waitpid(pid, ret_status, 0), pid);
+	text = emulator_text(emulator);
+	emulator_free(emulator);
+	return text;
+}
+
+static char *read_text(const char *path)
+{
+	char *text = xcalloc(1, 65536);
+	FILE *f = fopen(path, "re");
+
+	if (f) {
+		(void)!fread(text, 1, 65535, f);
+		(void)fclose(f);
+	}
+	return text;
+}
+
+static void print_difference(const char *want, const char *got)
+{
+	for (unsigned line = 1; *want || *got; line++) {
+		size_t a = strcspn(want, "\n"), b = strcspn(got, "\n");
+
+		if (a != b || memcmp(want, got, a) != 0)
+			print_error("line %u\n  want |%.*s|\n  got  |%.*s|\n", line, (int)a, want,
+				    (int)b, got);
+		want += a + (want[a] != 0);
+		got += b + (got[b] != 0);
+	}
+}
+
+static void test_screen(void **state)
+{
+	const struct screen *screen = *state;
+	const char *dir = getenv("JT_SRCDIR");
+	_cleanup_(freep) char *path = xasprintf("%s/tests/screens/%s.txt", dir ? dir : ".",
+						screen->name ? screen->name : "");
+	_cleanup_(freep) char *got = NULL, *want = NULL;
+	int status;
+
+	got = run_screen(screen, &status);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 77) {
+		print_message("skip: terminfo has no entry for the terminal of this screen\n");
+		skip();
+	}
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+	if (getenv("JT_UPDATE_SCREENS")) {
+		FILE *f = fopen(path, "we");
+
+		assert_non_null(f);
+		(void)fputs(got, f);
+		(void)fclose(f);
+		return;
+	}
+	want = read_text(path);
+	if (strcmp(want, got) != 0)
+		print_difference(want, got);
+	assert_string_equal(want, got);
+}
+
+/* Every view and dialog at every small size: clipped, never outside, never a crash. */
+static void test_all_sizes(void **state)
+{
+	static const char *const keys[] = {"", "?", "e", "/x\r", "G", "jkhl"};
+	static const struct scene_options machine = {2, 1, 2, 10, 2, true};
+	struct scene scene;
+
+	(void)state;
+	scene_init(&scene, &machine);
+	scene_add_trial(&scene);
+	for (int width = 1; width <= 170; width += width < 24 ? 1 : 29) {
+		for (int height = 1; height <= 52; height += height < 12 ? 1 : 7) {
+			struct surface surface;
+
+			surface_init(&surface, width, height, width % 2);
+			for (unsigned v = 0; v < view_count * ARRAY_SIZE(keys); v++) {
+				struct ui ui;
+
+				ui_init(&ui);
+				ui_select_view(&ui, v % view_count);
+				ui_draw(&ui, &scene.frame, &surface);
+				send_keys(&ui, &scene.frame, keys[v / view_count]);
+				ui_draw(&ui, &scene.frame, &surface);
+				ui_done(&ui);
+			}
+			surface_done(&surface);
+		}
+	}
+	scene_done(&scene);
+}
+
+int main(void)
+{
+	struct CMUnitTest tests[ARRAY_SIZE(screens) + 1];
+	union {
+		const struct screen *in;
+		void *out;
+	} arg;
+
+	(void)setlocale(LC_CTYPE, "C.UTF-8");
+	(void)setenv("TZ", "UTC", 1);
+	for (unsigned i = 0; i < ARRAY_SIZE(screens); i++) {
+		arg.in = &screens[i];
+		tests[i] = (struct CMUnitTest){screens[i].name, test_screen, NULL, NULL, arg.out};
+	}
+	tests[ARRAY_SIZE(screens)] = (struct CMUnitTest)cmocka_unit_test(test_all_sizes);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
