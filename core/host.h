@@ -125,7 +125,7 @@ void host_fake_remove(struct host *host, const char *path);
 void host_fake_error(struct host *host, const char *path,
 		     int err); /* every access returns -err; 0 clears */
 void host_fake_error_at(struct host *host, unsigned nth_call,
-			int err); /* the nth host call from now, from 1 */
+			int err); /* the nth host call from now, from 1; 0 cancels */
 void host_fake_clock(struct host *host, uint64_t now_ns);
 
 #endif

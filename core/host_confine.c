@@ -326,16 +326,17 @@ static int receive(int fd, const struct timespec *end, char **ret_bytes, size_t 
 	return 0;
 }
 
-/* The child is ours and not yet waited for, so its number cannot be anybody else's. */
+/* Where SIGCHLD is ignored (inherited from who started us) children vanish unwaited: their number
+ * is then not ours any more, and what was received has to speak for itself. */
 static int reap(pid_t pid, bool is_late)
 {
 	int status;
 
-	if (is_late)
+	if (is_late && waitpid(pid, &status, WNOHANG) == 0)
 		(void)kill(pid, SIGKILL);
 	while (waitpid(pid, &status, 0) < 0) {
 		if (errno != EINTR)
-			return -errno;
+			return errno == ECHILD ? 0 : -errno;
 	}
 	if (WIFEXITED(status))
 		return -WEXITSTATUS(status);

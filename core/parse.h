@@ -12,10 +12,10 @@
 int parse_u64(const char *text, uint64_t *ret) _must_check_;	 /* decimal */
 int parse_i64(const char *text, int64_t *ret) _must_check_;	 /* decimal, optional '-' */
 int parse_hex_u64(const char *text, uint64_t *ret) _must_check_; /* optional 0x */
-int parse_f64(const char *text,
-	      double *ret) _must_check_; /* "3.16", optional '-', not locale dependent, no exponent */
-/* "10s", "1ms", "200us", "50ns", "2min", "1h"; a bare number is seconds; "1.5ms" too, with at most 9
- * decimals. Less than 1 ns is cut off. */
+int parse_f64(const char *text, double *ret)
+	_must_check_; /* "3.16", optional '-', not locale dependent, no exponent */
+/* "10s", "1ms", "200us", "50ns", "2min", "1h"; a bare number is seconds; "1.5ms" too, with at most
+ * 9 decimals. Less than 1 ns is cut off. */
 int parse_duration_ns(const char *text, uint64_t *ret_ns) _must_check_;
 
 /*
