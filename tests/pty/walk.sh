@@ -4,6 +4,7 @@
 # Prints every screen it looked at, so that its output is the record of the walk.
 # usage: walk.sh PATH-OF-JITTERTOP
 # exit status: 0 passed, 1 failed, 77 could not run here (reason printed)
+# shellcheck disable=SC2317 # functions are called by trap and by await
 set -u
 program=${1:?usage: walk.sh PATH-OF-JITTERTOP}
 socket=jittertop-walk-$$
@@ -56,9 +57,7 @@ await()
 	done
 	return 1
 }
-# shellcheck disable=SC2317
 shows() { t capture-pane -p | grep -Eq -- "$1"; }
-# shellcheck disable=SC2317 # called by await
 has_affinity() { [ "$(affinity)" = "$1" ]; }
 
 finish()
