@@ -71,7 +71,8 @@ static int parse_line(const char *text, const char *which, struct sample_row *ro
 
 	while (line && strncmp(line, which, strlen(which))) {
 		line = strchr(line, '\n');
-		line += !!line;
+		if (line)
+			line++;
 	}
 	if (!line)
 		return -ENODEV; /* irq has no "some", cpu had no "full" before linux 5.13 */
