@@ -419,10 +419,6 @@ void guard_stack_request(struct guard_process *guard, const struct guard_origin 
 {
 	bool is_program = origin->slot < 0;
 
-	if (guard->state != GUARD_READY) {
-		refuse(guard, origin, request->id, -EROFS, guard->state_text);
-		return;
-	}
 	switch (request->type) {
 	case WIRE_TOUCH:
 		if (is_program) {
@@ -445,7 +441,10 @@ void guard_stack_request(struct guard_process *guard, const struct guard_origin 
 	case WIRE_UNDO:
 	case WIRE_UNDO_ALL:
 	case WIRE_LIST:
-		enqueue(guard, origin, request, plan);
+		if (guard->state == GUARD_READY)
+			enqueue(guard, origin, request, plan);
+		else
+			refuse(guard, origin, request->id, -EROFS, guard->state_text);
 		return;
 	}
 }
