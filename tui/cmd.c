@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdio_ext.h>
 #include <string.h>
 
 #include "core/text.h"
@@ -41,7 +42,13 @@ int cmd_usage(const char *what, const char *fmt, ...)
 
 int cmd_flush(void)
 {
-	if (fflush(stdout) || ferror(stdout))
-		return cmd_error("output", "cannot write: %s", strerror(errno));
-	return EXIT_DONE;
+	if (!fflush(stdout) && !ferror(stdout))
+		return EXIT_DONE;
+
+	int status = cmd_error("output", "cannot write: %s", strerror(errno));
+	/* Said once: what could not be written is dropped, so that a later flush does not fail
+	 * again. */
+	__fpurge(stdout);
+	clearerr(stdout);
+	return status;
 }

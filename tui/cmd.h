@@ -36,7 +36,7 @@ struct context {
 	bool is_read_only; /* --read-only, --root, --topology, or not root: see why_read_only */
 	const char *why_read_only; /* NULL when it may write */
 	bool is_color;
-	int argc; /* words after the command */
+	int argc; /* of the command: argv[0] is its name */
 	char **argv;
 };
 
