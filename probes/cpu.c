@@ -199,7 +199,7 @@ static void read_uptime(struct cpu_state *state, struct host *host, struct sampl
 		number[len] = '\0';
 		r = parse_f64(number, &seconds);
 	}
-	if (r == 0 && seconds < 1e10)
+	if (r == 0 && seconds >= 0 && seconds < 1e10)
 		sample_u64(row, HOST_UPTIME, (uint64_t)(seconds * 1e9));
 	else
 		sample_errno(row, HOST_UPTIME, read_note(out, r < 0 ? r : -ERANGE, "proc/uptime"));
