@@ -184,6 +184,8 @@ static void read_uptime(struct cpu_state *state, struct host *host, struct sampl
 	char number[32];
 
 	if (host_is_this_machine(host)) {
+		if (!state->uptime) /* once, so that a recording has it */
+			(void)host_file_readf(host, &state->uptime, &text, "proc/uptime");
 		sample_u64(row, HOST_UPTIME, host_boottime_ns(host));
 		return;
 	}
