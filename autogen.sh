@@ -83,6 +83,8 @@ find_wanted() {
 	missing='' packages=''
 	need 'cmocka (unit tests)' "$(is has_module cmocka)" libcmocka-dev libcmocka-devel libcmocka-devel
 	need 'libvterm (screen tests)' "$(is has_module vterm)" libvterm-dev libvterm-devel libvterm-devel
+	need 'jq (tests of the command line)' "$(is has_command jq)" jq jq jq
+	need 'strace (a test of --root)' "$(is has_command strace)" strace strace strace
 	need 'address and undefined behaviour sanitizers (tests)' "$(is has_compiler -fsanitize=address,undefined)" \
 		gcc 'libasan libubsan' gcc
 }

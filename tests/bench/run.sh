@@ -35,7 +35,7 @@ terminal() {
 	printf '%-28s' "$name" && printf '%14s' $(sed -E 's/[a-z_]+=//g' <<<"$figures") && echo
 }
 
-echo "terminal, 160x50, 1 Hz, ${seconds} s after a warm-up of 4 s, $(nproc) CPUs, $(ls -d /proc/[0-9]* | wc -l) processes on the machine"
+echo "terminal, 160x50, 1 Hz, ${seconds} s after a warm-up of 4 s, $(nproc) CPUs, $(find /proc -maxdepth 1 -name "[0-9]*" | wc -l) processes on the machine"
 printf '%-28s%14s%14s%14s%14s%14s\n' program first_frame_ms cpu_ms_per_s bytes_per_s start_cpu_ms processes
 mkdir -p "$tmp/btop" "$tmp/htop"
 printf 'update_ms = 1000\n' >"$tmp/btop/btop.conf"

@@ -70,7 +70,6 @@ core/bad: refers to openat
 core/bad: refers to exit
 core/bad: refers to stdout
 core/bad: counter is file-scope state
-core/bad: kept.0 is file-scope state
 core/bad: has code that runs before main
 probes/bad: refers to host_write
 tui/bad: refers to host_write'
@@ -81,7 +80,7 @@ self_test() {
 		#include <stdio.h>
 		#include <stdlib.h>
 		extern int host_write(void *host, const char *path, const char *text);
-		static int counter;
+		static volatile int counter;
 		static const char *const fine[] = {"a", "b"};
 		__attribute__((constructor)) static void early(void)
 		{
@@ -89,7 +88,7 @@ self_test() {
 		}
 		int bad(int n)
 		{
-			static int kept = 3;
+			static volatile int kept = 3;
 			kept += n;
 			fprintf(stdout, "%s", fine[n & 1]);
 			if (host_write(NULL, "x", "y") || openat(AT_FDCWD, "x", O_RDONLY))
