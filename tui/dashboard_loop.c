@@ -67,6 +67,7 @@ void dashboard_draw(struct dashboard *d)
 	/* A line that takes nothing now gets the next frame. */
 	d->is_dirty = false;
 	(void)term_flush(d->term, &d->surface);
+	d->is_quitting |= term_was_ended(d->term);
 	if (d->countdown)
 		arm_countdown(d, &frame);
 }

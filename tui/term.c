@@ -17,6 +17,7 @@
 
 #define PAIRS_MAX 250
 #define ESCAPE_DELAY_MS 25
+#define STALL_MS 500
 
 struct terminal {
 	SCREEN *screen;
@@ -42,8 +43,10 @@ static struct {
 	char leave[160];
 	size_t leave_len;
 	volatile sig_atomic_t is_armed;
+	volatile sig_atomic_t is_ended; /* an ending signal came while a frame was being sent */
 } fatal;
 
+static const int ending_signals[] = {SIGINT, SIGTERM, SIGHUP};
 static const int fatal_signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
 
 static void on_fatal_signal(int signal)
@@ -55,6 +58,23 @@ static void on_fatal_signal(int signal)
 	}
 	/* SA_RESETHAND: the default action ends us, with a core dump where that is wanted. */
 	(void)raise(signal);
+}
+
+/*
+ * SIGTERM and its like come through the event loop, except while a frame is being written: a
+ * stalled line (Ctrl-S, a dead connection) blocks that write for ever, and curses goes on after
+ * EINTR. Then there is nothing to draw an end on: leave at once, the guard takes the trials back as
+ * after any death of ours.
+ */
+static void on_ending_signal(int signal)
+{
+	struct pollfd p = {.fd = STDOUT_FILENO, .events = POLLOUT};
+
+	fatal.is_ended = 1;
+	if (poll(&p, 1, STALL_MS) > 0)
+		return; /* it moves: the loop ends us properly */
+	(void)tcsetattr(STDIN_FILENO, TCSANOW, &fatal.saved);
+	_exit(128 + signal);
 }
 
 static void add_capability(const char *name)
@@ -75,6 +95,7 @@ static void arm_fatal_signals(void)
 {
 	static const char mouse_off[] = "\033[?1006l\033[?1000l";
 	struct sigaction action = {.sa_handler = on_fatal_signal, .sa_flags = (int)SA_RESETHAND};
+	struct sigaction ending = {.sa_handler = on_ending_signal};
 
 	fatal.leave_len = 0;
 	if (tigetstr((char *)(uintptr_t) "kmous") != NULL) {
@@ -88,6 +109,14 @@ static void arm_fatal_signals(void)
 	fatal.is_armed = 1;
 	for (unsigned i = 0; i < ARRAY_SIZE(fatal_signals); i++)
 		(void)sigaction(fatal_signals[i], &action, NULL);
+	for (unsigned i = 0; i < ARRAY_SIZE(ending_signals); i++) {
+		struct sigaction before;
+
+		/* What nohup ignores stays ignored. */
+		if (sigaction(ending_signals[i], NULL, &before) == 0 &&
+		    before.sa_handler != SIG_IGN)
+			(void)sigaction(ending_signals[i], &ending, NULL);
+	}
 }
 
 static void disarm_fatal_signals(void)
@@ -184,14 +213,28 @@ static bool is_writable(void)
 	return poll(&p, 1, 0) > 0 && (p.revents & POLLOUT);
 }
 
+static void let_ending_signals_in(sigset_t *ret_before)
+{
+	sigset_t ending;
+
+	(void)sigemptyset(&ending);
+	for (unsigned i = 0; i < ARRAY_SIZE(ending_signals); i++)
+		(void)sigaddset(&ending, ending_signals[i]);
+	(void)pthread_sigmask(SIG_UNBLOCK, &ending, ret_before);
+}
+
 void term_close(struct terminal *term)
 {
+	sigset_t before;
+
 	if (!term)
 		return;
 	/* endwin() writes and drains: on a stalled or dead line that would block for ever. */
 	if (is_writable()) {
+		let_ending_signals_in(&before);
 		term_set_mouse(term, false);
 		(void)endwin();
+		(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
 	} else {
 		(void)tcsetattr(STDIN_FILENO, TCSANOW, &fatal.saved);
 	}
@@ -292,6 +335,18 @@ static void put_cell(const struct terminal *term, int x, int y, const struct cel
 	(void)mvadd_wch(y, x, &c);
 }
 
+/* Sends what curses found to differ; ending signals get through meanwhile. */
+static int send_frame(void)
+{
+	sigset_t before;
+	int r;
+
+	let_ending_signals_in(&before);
+	r = refresh();
+	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return r == ERR ? -EIO : 0;
+}
+
 int term_flush(struct terminal *term, const struct surface *surface)
 {
 	bool is_all = !term->is_shown_valid || term->shown.width != surface->width ||
@@ -317,7 +372,13 @@ int term_flush(struct terminal *term, const struct surface *surface)
 	memcpy(term->shown.cells, surface->cells,
 	       (size_t)surface->width * (size_t)surface->height * sizeof(*surface->cells));
 	term->is_shown_valid = true;
-	return refresh() == ERR ? -EIO : 0;
+	return send_frame();
+}
+
+bool term_was_ended(const struct terminal *term)
+{
+	(void)term;
+	return fatal.is_ended;
 }
 
 static uint32_t translate(int key)

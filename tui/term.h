@@ -28,6 +28,9 @@ void term_resize(struct terminal *term, int *ret_width, int *ret_height);
 /* Sends what differs from what is on screen; nothing when nothing does. -EAGAIN: the terminal takes
  * no bytes now (a stalled line): draw again later. */
 int term_flush(struct terminal *term, const struct surface *surface);
+/* SIGINT, SIGTERM or SIGHUP came while a frame was being sent; they are unblocked only there, so
+ * that a stalled line cannot keep the program alive. */
+bool term_was_ended(const struct terminal *term);
 void term_redraw(struct terminal *term); /* the next flush sends everything */
 /* 1: *ret is a key, 0: none waits. */
 int term_key(struct terminal *term, struct key *ret);

@@ -212,7 +212,7 @@ static const struct screen screens[] = {
 	 .rows = 24,
 	 .machine = SMALL,
 	 .view = "irq",
-	 .keys = "/rx-1\re\x7f0\r"},
+	 .keys = "/rx-1\re\1770\r"},
 };
 
 static int fake_path(const char *object, char *buf, size_t size)
