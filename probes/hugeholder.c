@@ -1,7 +1,7 @@
 /*
  * Who holds huge pages: processes whose status says HugetlbPages, then their numa_maps for sizes
- * and nodes. A walk over all of /proc, so on demand only, rarely, and not at all while every pool is
- * entirely free. Bounded: at most MAX_HOLDERS rows.
+ * and nodes. A walk over all of /proc, so on demand only, rarely, and not at all while every pool
+ * is entirely free. Bounded: at most MAX_HOLDERS rows.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -18,15 +18,16 @@
 enum holder_metric { HOLDER_PID, HOLDER_TOTAL, HOLDER_2M, HOLDER_1G, HOLDER_OTHER, HOLDER_NODES };
 static const struct metric holder_metrics[] = {
 	{"pid", METRIC_GAUGE, UNIT_NONE, "Process", "pid"},
-	{"total_bytes", METRIC_GAUGE, UNIT_BYTES, "Huge pages mapped and present (private and shared)",
-	 "total"},
+	{"total_bytes", METRIC_GAUGE, UNIT_BYTES,
+	 "Huge pages mapped and present (private and shared)", "total"},
 	{"in_2048kb_pages_bytes", METRIC_GAUGE, UNIT_BYTES, "In pages of 2 MiB", "2 MiB"},
 	{"in_1048576kb_pages_bytes", METRIC_GAUGE, UNIT_BYTES, "In pages of 1 GiB", "1 GiB"},
 	{"in_other_pages_bytes", METRIC_GAUGE, UNIT_BYTES, "In pages of other sizes", NULL},
 	{"nodes", METRIC_TEXT, UNIT_NONE, "Bytes in MiB by node: 0:128 1:64", "MiB by node"},
 };
 
-static const struct metric_set sets[] = {{"hugeholder", holder_metrics, ARRAY_SIZE(holder_metrics)}};
+static const struct metric_set sets[] = {
+	{"hugeholder", holder_metrics, ARRAY_SIZE(holder_metrics)}};
 
 enum { MAX_NODES = 64 };
 
@@ -45,8 +46,10 @@ static bool some_pool_is_used(struct host *host)
 	for (size_t i = 0; i < names.n && !is_used; i++) {
 		uint64_t total = 0, unused = 0;
 
-		if (host_read_u64f(host, &total, SYS_HUGE "/%s/nr_hugepages", names.names[i]) == 0 &&
-		    host_read_u64f(host, &unused, SYS_HUGE "/%s/free_hugepages", names.names[i]) == 0)
+		if (host_read_u64f(host, &total, SYS_HUGE "/%s/nr_hugepages", names.names[i]) ==
+			    0 &&
+		    host_read_u64f(host, &unused, SYS_HUGE "/%s/free_hugepages", names.names[i]) ==
+			    0)
 			is_used = total > unused;
 	}
 	host_names_done(&names);
@@ -62,8 +65,8 @@ static const char *status_value(const char *text, const char *key, size_t *ret_l
 		struct key_value pair;
 
 		line += *line == '\n';
-		if (strncmp(line, key, n) || parse_key_value(line, strcspn(line, "\n"), ':', &pair) < 0 ||
-		    pair.key_len != n)
+		if (strncmp(line, key, n) ||
+		    parse_key_value(line, strcspn(line, "\n"), ':', &pair) < 0 || pair.key_len != n)
 			continue;
 		*ret_len = pair.value_len;
 		return pair.value;
@@ -71,36 +74,62 @@ static const char *status_value(const char *text, const char *key, size_t *ret_l
 	return NULL;
 }
 
-/* Words of one mapping: "7f.. default file=... huge dirty=2 N0=1 N1=1 kernelpagesize_kB=2048". */
-static void add_mapping(const char *line, size_t len, struct holding *holding)
+static bool span_number(const char *text, size_t len, uint64_t *ret)
 {
-	uint64_t pages[MAX_NODES] = {0}, size_kb = 0;
-	bool is_huge = false;
-	const char *end = line + len;
+	char number[24];
 
-	while (line < end) {
-		size_t n = strcspn(line, " \n");
-		unsigned long long a, b;
-		int used = 0;
+	if (len >= sizeof(number))
+		return false;
+	memcpy(number, text, len);
+	number[len] = '\0';
+	return parse_u64(number, ret) == 0;
+}
 
-		if (n == 4 && !memcmp(line, "huge", 4))
-			is_huge = true;
-		else if (*line == 'N' && sscanf(line, "N%9llu=%15llu%n", &a, &b, &used) == 2 &&
-			 (size_t)used == n && a < MAX_NODES)
-			pages[a] = b;
-		else if (sscanf(line, "kernelpagesize_kB=%9llu%n", &a, &used) == 1 && (size_t)used == n)
-			size_kb = a;
-		line += n;
-		line += strspn(line, " ");
-		if (*line == '\n' || !*line)
-			break;
+struct mapping {
+	bool is_huge;
+	uint64_t page_kb, pages[MAX_NODES];
+};
+
+/* "huge", "N0=12" (pages on node 0), "kernelpagesize_kB=2048"; the rest does not matter. */
+static void mapping_word(struct mapping *mapping, const char *word, size_t len)
+{
+	static const char page_size[] = "kernelpagesize_kB=";
+	const char *equals = memchr(word, '=', len);
+	uint64_t node, pages;
+
+	if (len == 4 && !memcmp(word, "huge", 4)) {
+		mapping->is_huge = true;
+		return;
 	}
-	if (!is_huge)
+	if (!equals)
+		return;
+
+	size_t before = (size_t)(equals - word), after = len - before - 1;
+
+	if (*word == 'N' && span_number(word + 1, before - 1, &node) && node < MAX_NODES &&
+	    span_number(equals + 1, after, &pages))
+		mapping->pages[node] = pages;
+	else if (before == sizeof(page_size) - 2 && !memcmp(word, page_size, before + 1))
+		(void)span_number(equals + 1, after, &mapping->page_kb);
+}
+
+/* "7f.. default file=... huge dirty=2 N0=1 N1=1 kernelpagesize_kB=2048" */
+static void add_mapping(const char *line, struct holding *holding)
+{
+	struct mapping mapping = {0};
+	struct scan scan = {line};
+	const char *word;
+	size_t len;
+
+	while (scan_word(&scan, &word, &len) == 0)
+		mapping_word(&mapping, word, len);
+	if (!mapping.is_huge)
 		return;
 	for (unsigned i = 0; i < MAX_NODES; i++) {
-		uint64_t bytes = pages[i] * size_kb * 1024;
+		uint64_t bytes = mapping.pages[i] * mapping.page_kb * 1024;
+		unsigned size = mapping.page_kb == 2048 ? 0 : mapping.page_kb == 1048576 ? 1 : 2;
 
-		holding->by_size[size_kb == 2048 ? 0 : size_kb == 1048576 ? 1 : 2] += bytes;
+		holding->by_size[size] += bytes;
 		holding->by_node[i] += bytes;
 	}
 }
@@ -112,12 +141,11 @@ static int read_maps(struct host *host, const char *pid, struct holding *ret)
 	ssize_t n = host_file_readf(host, &file, &text, "proc/%s/numa_maps", pid);
 
 	*ret = (struct holding){0};
-	for (const char *line = n < 0 ? NULL : text; line && *line;) {
-		size_t len = strcspn(line, "\n");
+	struct scan scan = {n < 0 ? "" : text};
 
-		add_mapping(line, len, ret);
-		line += len + (line[len] == '\n');
-	}
+	do {
+		add_mapping(scan.at, ret);
+	} while (scan_next_line(&scan));
 	host_file_close(file);
 	return n < 0 ? (int)n : 0;
 }
