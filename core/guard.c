@@ -22,7 +22,8 @@ struct guard {
 	uint64_t next_request;
 	bool is_detached;
 	bool is_lost_told;
-	char *bytes; /* WIRE_MAX + 1 */
+	char *run_dir; /* absolute: guard and sleeper live in the root directory */
+	char *bytes;   /* WIRE_MAX + 1 */
 };
 
 static struct guard *guard_new(const struct guard_options *options, int fd)
@@ -125,6 +126,8 @@ int guard_start(const struct guard_options *options, struct guard **ret, char *w
 	}
 	struct guard *guard = guard_new(options, pairs.program[0]);
 	pairs.program[0] = -1;
+	guard->run_dir = realpath(options->run_dir ? options->run_dir : JT_RUNDIR, NULL);
+	guard->options.run_dir = guard->run_dir;
 	err = fork_both(guard, &pairs);
 	pairs_close(&pairs);
 	pairs = (struct pairs){{-1, -1}, {-1, -1}};
@@ -336,5 +339,6 @@ void guard_close(struct guard *guard)
 	}
 	fd_closep(&guard->fd);
 	free(guard->bytes);
+	free(guard->run_dir);
 	free(guard);
 }

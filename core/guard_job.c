@@ -1,4 +1,3 @@
-#include <errno.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -67,7 +66,7 @@ static void *run_job(void *arg)
 		guard_store_undo(job->store, &job->header, &job->plan, on_progress, job,
 				 &job->result, &job->has_file);
 	}
-	while (write(job->done_fd, &one, sizeof(one)) < 0 && errno == EINTR)
+	for (unsigned i = 0; i < 8 && write(job->done_fd, &one, sizeof(one)) < 0; i++)
 		continue;
 	return NULL;
 }

@@ -406,6 +406,7 @@ int guard_store_recover(struct guard_store *store, guard_outcome_fn *fn, void *a
 	int residue = 0, err = -EIO;
 
 	(void)!undo_remove_temporaries(store->dirfd);
+	(void)unlinkat(store->dirfd, "guard.sock", 0); /* of the dead: nobody answers there */
 	for (unsigned i = 0; i < READ_ATTEMPTS && err; i++)
 		err = undo_list(store->dirfd, &list);
 	if (err)

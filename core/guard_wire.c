@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#define SEND_ATTEMPTS 4
 #define WIRE_MAGIC UINT32_C(0x6a740001)
 
 enum { WIRE_EVENT = 32, WIRE_DONE = 33 };
@@ -51,12 +52,16 @@ static int send_message(int fd, struct wire_head *head, const char *text, const 
 		{.iov_base = (void *)(uintptr_t)report, .iov_len = head->report_len},
 	};
 	struct msghdr message = {.msg_iov = parts, .msg_iovlen = ARRAY_SIZE(parts)};
-	ssize_t n;
 
-	do {
-		n = sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
-	} while (n < 0 && errno == EINTR);
-	return n < 0 ? -errno : 0;
+	/* A lost answer leaves the other end waiting: only its death or its full queue is taken for
+	 * an end. */
+	for (unsigned attempt = 0;; attempt++) {
+		if (sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
+			return 0;
+		if (attempt == SEND_ATTEMPTS || errno == EAGAIN || errno == EPIPE ||
+		    errno == ECONNRESET)
+			return -errno;
+	}
 }
 
 int wire_send_request(int fd, const struct wire_request *request, const struct plan *plan)

@@ -59,14 +59,18 @@ static int irq_word(struct host *host, unsigned irq, const char *file, char *buf
 
 static int irq_identity(struct host *host, const char *object, char *buf, size_t size)
 {
-	char chip[48], hwirq[24], actions[64];
+	char chip[48], hwirq[24], actions[64], present[PLAN_VALUE_MAX];
 	unsigned irq;
 	int err = irq_number(object, &irq);
 
 	if (err)
 		return err;
-	if (!host_existsf(host, "proc/irq/%u/smp_affinity_list", irq))
-		return -ENOENT;
+	/* Read and not asked for: a passing error is not absence, and what is taken for absent is
+	 * never taken back. */
+	ssize_t len =
+		host_readf(host, present, sizeof(present), "proc/irq/%u/smp_affinity_list", irq);
+	if (len < 0)
+		return (int)len;
 	err = irq_word(host, irq, "chip_name", chip, sizeof(chip));
 	if (!err)
 		err = irq_word(host, irq, "hwirq", hwirq, sizeof(hwirq));
@@ -74,8 +78,8 @@ static int irq_identity(struct host *host, const char *object, char *buf, size_t
 		err = irq_word(host, irq, "actions", actions, sizeof(actions));
 	if (err)
 		return err;
-	int len = snprintf(buf, size, "%s/%s/%s", chip, hwirq, actions);
-	return len < 0 || (size_t)len >= size ? -ENOSPC : 0;
+	int written = snprintf(buf, size, "%s/%s/%s", chip, hwirq, actions);
+	return written < 0 || (size_t)written >= size ? -ENOSPC : 0;
 }
 
 static int irq_effective(struct host *host, const char *object, char *buf, size_t size)
