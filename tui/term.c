@@ -152,7 +152,11 @@ int term_check(char *why, size_t why_size)
 			name, err == 1 ? "a hardcopy one" : "unknown here");
 		return -EINVAL;
 	}
-	if (!cursor_address) {
+	bool can_move = cursor_address != NULL;
+
+	/* newterm() reads the entry again. */
+	(void)del_curterm(cur_term);
+	if (!can_move) {
 		snprintf(why, why_size,
 			 "the terminal type \"%.60s\" cannot move its cursor: try TERM=xterm",
 			 name);
