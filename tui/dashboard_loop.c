@@ -94,7 +94,9 @@ static void update_self(struct dashboard *d, const struct snapshot *snap)
 	const struct snapshot *prev = d->latest;
 	double share;
 
-	if (!prev || snap->time_ns <= prev->time_ns || snap->self_cpu_ns < prev->self_cpu_ns)
+	/* The first interval holds the start: topology, opening every file. */
+	if (!prev || prev->seq < 2 || snap->time_ns <= prev->time_ns ||
+	    snap->self_cpu_ns < prev->self_cpu_ns)
 		return;
 	share = (double)(snap->self_cpu_ns - prev->self_cpu_ns) /
 		(double)(snap->time_ns - prev->time_ns);
