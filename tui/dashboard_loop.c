@@ -229,6 +229,19 @@ static int on_terminal(sd_event_source *source, int fd, uint32_t revents, void *
 	return 0;
 }
 
+/* The kernel's own stop, not SIGSTOP: it is ignored where no shell could continue us (ssh -t). */
+static void stop_by_default(void)
+{
+	sigset_t stop, before;
+
+	(void)signal(SIGTSTP, SIG_DFL); /* curses has put a handler of its own there */
+	(void)sigemptyset(&stop);
+	(void)sigaddset(&stop, SIGTSTP);
+	(void)raise(SIGTSTP);
+	(void)pthread_sigmask(SIG_UNBLOCK, &stop, &before);
+	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
 static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *arg)
 {
 	struct dashboard *d = arg;
@@ -236,7 +249,7 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *inf
 	(void)source;
 	if (info->ssi_signo == SIGTSTP) {
 		term_suspend(d->term);
-		(void)kill(getpid(), SIGSTOP);
+		stop_by_default();
 		term_resume(d->term);
 	} else if (info->ssi_signo != SIGWINCH) {
 		d->is_quitting = true;
