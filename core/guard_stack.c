@@ -54,7 +54,8 @@ static void drop_entry(struct guard_process *guard, struct guard_entry *entry)
 
 static uint64_t entry_deadline(const struct guard_process *guard, const struct guard_entry *entry)
 {
-	if (entry->header.is_kept || entry->is_residue)
+	/* One that is being taken back has none any more, or the timer would fire all the while. */
+	if (entry->header.is_kept || entry->is_residue || entry->is_wanted_back)
 		return 0;
 	return entry->exact_deadline_ns ? entry->exact_deadline_ns
 					: guard->last_touch_ns + GUARD_DEFAULT_DEADLINE_NS;

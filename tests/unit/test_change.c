@@ -1,0 +1,414 @@
+/* Knobs that lie and hosts that change under us, on a fake host (safety.md section 6). */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "core/change.h"
+#include "core/host_write.h"
+
+static int x_path(const char *object, char *buf, size_t size)
+{
+	return snprintf(buf, size, "x/%s", object) < 0 ? -EINVAL : 0;
+}
+
+static int x_identity(struct host *host, const char *object, char *buf, size_t size)
+{
+	ssize_t len = host_readf(host, buf, size, "id/%s", object);
+
+	return len < 0 ? (int)len : 0;
+}
+
+static int x_effective(struct host *host, const char *object, char *buf, size_t size)
+{
+	ssize_t len = host_readf(host, buf, size, "effective/%s", object);
+
+	return len < 0 ? (int)len : 0;
+}
+
+static const struct step_class plain = {
+	.name = "plain", .compare = STEP_WORD, .path = x_path, .identity = x_identity};
+static const struct step_class count = {.name = "count",
+					.compare = STEP_U64,
+					.flags = STEP_COUNTED,
+					.path = x_path,
+					.identity = x_identity};
+static const struct step_class lagging = {.name = "lagging",
+					  .compare = STEP_CPULIST,
+					  .flags = STEP_LAGGING,
+					  .path = x_path,
+					  .identity = x_identity,
+					  .effective = x_effective};
+
+struct fixture {
+	struct host *host;
+	struct plan plan;
+	struct change_report report;
+	unsigned n_progress, stop_at;
+};
+
+static void put(struct fixture *f, const char *object, const char *value)
+{
+	char path[64], text[64];
+
+	(void)snprintf(path, sizeof(path), "x/%s", object);
+	(void)snprintf(text, sizeof(text), "%s\n", value);
+	host_fake_file(f->host, path, text);
+}
+
+static void expect(struct fixture *f, const char *object, const char *value)
+{
+	char text[64];
+
+	assert_true(host_readf(f->host, text, sizeof(text), "x/%s", object) >= 0);
+	assert_string_equal(text, value);
+}
+
+static void add(struct fixture *f, const struct step_class *class, const char *object,
+		const char *old_value, const char *new_value)
+{
+	char path[64], why[256];
+
+	put(f, object, old_value);
+	(void)snprintf(path, sizeof(path), "id/%s", object);
+	host_fake_file(f->host, path, "me\n");
+	int err = plan_add(&f->plan, f->host, class, object, new_value, why, sizeof(why));
+	if (err)
+		fail_msg("%s", why);
+}
+
+static int set_up(void **state)
+{
+	struct fixture *f = xcalloc(1, sizeof(*f));
+
+	*state = f;
+	return host_open_fake(&f->host);
+}
+
+static int tear_down(void **state)
+{
+	struct fixture *f = *state;
+
+	host_close(f->host);
+	free(f);
+	return 0;
+}
+
+static int apply(struct fixture *f)
+{
+	return change_apply(f->host, &f->plan, NULL, NULL, &f->report);
+}
+
+static int undo(struct fixture *f)
+{
+	return change_undo(f->host, &f->plan, NULL, NULL, &f->report);
+}
+
+static void test_exact(void **state)
+{
+	struct fixture *f = *state;
+
+	add(f, &plain, "a", "[one] two", "two");
+	put(f, "a", "one");
+	add(f, &count, "b", "0", "8");
+	assert_int_equal(change_check(f->host, &f->plan, &f->report), 0);
+	assert_int_equal(apply(f), 0);
+	assert_int_equal(f->report.steps[0].result, CHANGE_EXACT);
+	assert_int_equal(f->report.steps[1].result, CHANGE_EXACT);
+	expect(f, "a", "two");
+	expect(f, "b", "8");
+	assert_int_equal(undo(f), 0);
+	expect(f, "a", "one");
+	expect(f, "b", "0");
+	/* Again: there is nothing left to do. */
+	assert_int_equal(undo(f), 0);
+	assert_int_equal(f->report.steps[0].result, CHANGE_NOTHING);
+}
+
+/* The write succeeds, the value is another one: only reading back tells. */
+static void test_lying(void **state)
+{
+	struct fixture *f = *state;
+
+	add(f, &plain, "a", "one", "two");
+	add(f, &plain, "b", "one", "two");
+	host_fake_write_becomes(f->host, 2, "three", 0);
+	assert_int_equal(apply(f), -EIO);
+	assert_int_equal(f->report.steps[1].result, CHANGE_REFUSED);
+	assert_non_null(strstr(f->report.steps[1].why, "three"));
+	expect(f, "a", "one");
+	expect(f, "b", "one");
+}
+
+static void test_refused(void **state)
+{
+	struct fixture *f = *state;
+
+	add(f, &plain, "a", "one", "two");
+	add(f, &plain, "b", "one", "two");
+	host_fake_write_becomes(f->host, 2, NULL, EPERM);
+	assert_int_equal(apply(f), -EPERM);
+	assert_int_equal(f->report.steps[0].result, CHANGE_NOT_RUN);
+	assert_int_equal(f->report.steps[1].error, -EPERM);
+	expect(f, "a", "one");
+	expect(f, "b", "one");
+}
+
+static void test_partial(void **state)
+{
+	struct fixture *f = *state;
+
+	add(f, &count, "a", "2", "10");
+	host_fake_write_becomes(f->host, 1, "5", 0);
+	assert_int_equal(apply(f), 0);
+	assert_int_equal(f->report.steps[0].result, CHANGE_PARTIAL);
+	assert_string_equal(f->report.steps[0].kept_value, "5");
+	assert_int_equal(undo(f), 0); /* between old and ours is ours */
+	expect(f, "a", "2");
+}
+
+static void test_none_to_be_had(void **state)
+{
+	struct fixture *f = *state;
+
+	add(f, &count, "a", "2", "10");
+	host_fake_write_becomes(f->host, 1, "2", 0);
+	assert_int_equal(apply(f), -ENOMEM);
+	expect(f, "a", "2");
+}
+
+/* In use: the count stays up and falls later, on its own. Undo must say the old count again. */
+static void test_shrink_in_use(void **state)
+{
+	struct fixture *f = *state;
+
+	add(f, &count, "a", "10", "4");
+	host_fake_write_becomes(f->host, 1, "10", 0);
+	assert_int_equal(apply(f), 0);
+	assert_int_equal(f->report.steps[0].result, CHANGE_PENDING);
+	host_fake_write_becomes(f->host, 1, "10", 0);
+	assert_int_equal(undo(f), 0);
+	assert_int_equal(f->report.steps[0].result, CHANGE_EXACT);
+}
+
+static void test_undo_pending(void **state)
+{
+	struct fixture *f = *state;
+
+	add(f, &count, "a", "0", "8");
+	assert_int_equal(apply(f), 0);
+	host_fake_write_becomes(f->host, 1, "3", 0);
+	assert_int_equal(undo(f), 1);
+	assert_int_equal(f->report.steps[0].result, CHANGE_PENDING);
+}
+
+static void test_foreign(void **state)
+{
+	struct fixture *f = *state;
+
+	add(f, &plain, "a", "one", "two");
+	add(f, &plain, "b", "one", "two");
+	add(f, &plain, "c", "one", "two");
+	assert_int_equal(apply(f), 0);
+	put(f, "b", "theirs");
+	assert_int_equal(undo(f), 1);
+	assert_int_equal(f->report.steps[1].result, CHANGE_FOREIGN);
+	expect(f, "a", "one");
+	expect(f, "b", "theirs");
+	expect(f, "c", "one");
+}
+
+/* Somebody wrote between preview and apply. */
+static void test_changed_before(void **state)
+{
+	struct fixture *f = *state;
+
+	add(f, &plain, "a", "one", "two");
+	add(f, &plain, "b", "one", "two");
+	put(f, "b", "theirs");
+	assert_int_equal(change_check(f->host, &f->plan, &f->report), -ESTALE);
+	assert_int_equal(f->report.steps[0].result, CHANGE_NOT_RUN);
+	assert_int_equal(f->report.steps[1].result, CHANGE_REFUSED);
+	assert_int_equal(apply(f), -ESTALE);
+	expect(f, "a", "one");
+	expect(f, "b", "theirs");
+}
+
+static void test_other_object(void **state)
+{
+	struct fixture *f = *state;
+
+	add(f, &plain, "a", "one", "two");
+	add(f, &plain, "b", "one", "two");
+	assert_int_equal(apply(f), 0);
+	host_fake_file(f->host, "id/a", "another\n");
+	host_fake_remove(f->host, "id/b");
+	assert_int_equal(undo(f), 1);
+	assert_int_equal(f->report.steps[0].result, CHANGE_GONE);
+	assert_int_equal(f->report.steps[1].result, CHANGE_GONE);
+	expect(f, "a", "two");
+	assert_int_equal(apply(f), -ESTALE);
+}
+
+static void test_retry(void **state)
+{
+	struct fixture *f = *state;
+
+	add(f, &plain, "a", "one", "two");
+	add(f, &plain, "b", "one", "two");
+	assert_int_equal(apply(f), 0);
+	host_fake_write_becomes(f->host, 1, NULL, EBUSY);
+	host_fake_write_becomes(f->host, 2, NULL, EBUSY);
+	assert_int_equal(undo(f), 0);
+	expect(f, "a", "one");
+	expect(f, "b", "one");
+}
+
+/* One step cannot be undone: the others are all the same. */
+static void test_residue(void **state)
+{
+	struct fixture *f = *state;
+
+	add(f, &plain, "a", "one", "two");
+	add(f, &plain, "b", "one", "two");
+	assert_int_equal(apply(f), 0);
+	for (unsigned i = 1; i <= 4; i++)
+		host_fake_write_becomes(f->host, i, NULL, EIO);
+	assert_int_equal(undo(f), 1);
+	assert_int_equal(f->report.steps[1].result, CHANGE_REFUSED);
+	assert_int_equal(f->report.steps[0].result, CHANGE_EXACT);
+	expect(f, "a", "one");
+}
+
+/* A host that shows another value than was written back is not fought. */
+static void test_undo_lied_to(void **state)
+{
+	struct fixture *f = *state;
+
+	add(f, &plain, "a", "one", "two");
+	assert_int_equal(apply(f), 0);
+	host_fake_write_becomes(f->host, 1, "three", 0);
+	assert_int_equal(undo(f), 1);
+	assert_int_equal(f->report.steps[0].result, CHANGE_REFUSED);
+	expect(f, "a", "three");
+}
+
+static void test_lagging(void **state)
+{
+	struct fixture *f = *state;
+
+	add(f, &lagging, "a", "0-1", "0");
+	add(f, &lagging, "b", "0-1", "0");
+	add(f, &lagging, "c", "0-1", "0");
+	host_fake_file(f->host, "effective/a", "0\n");
+	host_fake_file(f->host, "effective/b", "1\n");
+	assert_int_equal(apply(f), 0);
+	assert_int_equal(f->report.steps[0].result, CHANGE_EXACT);
+	assert_int_equal(f->report.steps[1].result, CHANGE_PENDING);
+	assert_int_equal(f->report.steps[2].result, CHANGE_EXACT); /* no such file: nothing lags */
+	assert_int_equal(undo(f), 0);
+}
+
+static int stop(void *arg, unsigned step, const char *text)
+{
+	struct fixture *f = arg;
+
+	(void)step;
+	(void)text;
+	return ++f->n_progress == f->stop_at;
+}
+
+static void test_cancel(void **state)
+{
+	struct fixture *f = *state;
+
+	add(f, &plain, "a", "one", "two");
+	add(f, &plain, "b", "one", "two");
+	for (f->stop_at = 1; f->stop_at <= 4; f->stop_at++) {
+		f->n_progress = 0;
+		assert_int_equal(change_apply(f->host, &f->plan, stop, f, &f->report), -ECANCELED);
+		expect(f, "a", "one");
+		expect(f, "b", "one");
+	}
+	f->n_progress = 0;
+	f->stop_at = 0;
+	assert_int_equal(change_apply(f->host, &f->plan, stop, f, &f->report), 0);
+	f->stop_at = 1; /* undoing is not to be stopped */
+	f->n_progress = 0;
+	assert_int_equal(change_undo(f->host, &f->plan, stop, f, &f->report), 0);
+	expect(f, "a", "one");
+}
+
+/* Every host call of apply fails once: the old values are back, or an undo brings them. */
+static void test_any_call_fails(void **state)
+{
+	struct fixture *f = *state;
+
+	add(f, &plain, "a", "one", "two");
+	add(f, &count, "b", "0", "8");
+	for (unsigned n = 1; n < 40; n++) {
+		host_fake_error_at(f->host, n, EIO);
+		int err = apply(f);
+		host_fake_error_at(f->host, 0, 0);
+		if (err) {
+			expect(f, "a", "one");
+			expect(f, "b", "0");
+		}
+		assert_int_equal(undo(f), 0);
+		expect(f, "a", "one");
+		expect(f, "b", "0");
+	}
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_exact),	   TEST(test_lying),	      TEST(test_refused),
+		TEST(test_partial),	   TEST(test_none_to_be_had), TEST(test_shrink_in_use),
+		TEST(test_undo_pending),   TEST(test_foreign),	      TEST(test_changed_before),
+		TEST(test_other_object),   TEST(test_retry),	      TEST(test_residue),
+		TEST(test_undo_lied_to),   TEST(test_lagging),	      TEST(test_cancel),
+		TEST(test_any_call_fails),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
+
+#ifdef CHANGE_MUTATION
+/*
+ * -Wl,--wrap=step_read,--wrap=host_write: what was written is believed, never read back. This test
+ * must then fail (XFAIL_TESTS in Makefile.am).
+ */
+#include "core/plan_internal.h"
+
+int __real_step_read(struct host *host, const struct step_class *class, const char *object,
+		     char *buf, size_t size);
+int __wrap_step_read(struct host *host, const struct step_class *class, const char *object,
+		     char *buf, size_t size);
+int __real_host_write(struct host *host, const char *path, const char *text);
+int __wrap_host_write(struct host *host, const char *path, const char *text);
+
+static char believed[PLAN_VALUE_MAX];
+
+int __wrap_host_write(struct host *host, const char *path, const char *text)
+{
+	(void)snprintf(believed, sizeof(believed), "%s", text);
+	return __real_host_write(host, path, text);
+}
+
+int __wrap_step_read(struct host *host, const struct step_class *class, const char *object,
+		     char *buf, size_t size)
+{
+	if (!believed[0])
+		return __real_step_read(host, class, object, buf, size);
+	(void)snprintf(buf, size, "%s", believed);
+	believed[0] = '\0';
+	return 0;
+}
+#endif
