@@ -282,7 +282,8 @@ struct machine *machine_new(const struct snapshot *snap, const struct history *h
 	add_empty_nodes(m, snapshot_table(snap, "node"));
 	m->n_packages = count_entities(snap, "package");
 	m->n_cores = count_entities(snap, "core");
-	m->is_smt = m->n_cores > 0 && m->n_cpus > m->n_cores;
+	/* Cores are those of online CPUs: an offline CPU is not a second thread of one. */
+	m->is_smt = m->n_cores > 0 && m->n_online > m->n_cores;
 	return m;
 }
 
