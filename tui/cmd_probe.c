@@ -40,7 +40,7 @@ static const struct option long_options[] = {
 };
 
 static int take_duration(const char *option, const char *text, uint64_t min_ns, uint64_t max_ns,
-			 uint64_t *ret_ns)
+			 const char *range, uint64_t *ret_ns)
 {
 	uint64_t ns;
 
@@ -48,7 +48,7 @@ static int take_duration(const char *option, const char *text, uint64_t min_ns, 
 		return cmd_usage(WHAT, "%s %s: not a duration; write 10s, 1ms or 200us", option,
 				 text);
 	if (ns < min_ns || ns > max_ns)
-		return cmd_usage(WHAT, "%s %s: out of range", option, text);
+		return cmd_usage(WHAT, "%s %s: out of range: %s", option, text, range);
 	*ret_ns = ns;
 	return EXIT_DONE;
 }
@@ -98,9 +98,9 @@ static int take_option(int option, struct options *ret)
 		return take_cpus(optarg, &ret->measure.cpus);
 	case 'D':
 		return take_duration("-D", optarg, 1, 366 * 86400 * NSEC_PER_SEC,
-				     &ret->duration_ns);
+				     "more than 0, at most 8784h", &ret->duration_ns);
 	case 'i':
-		return take_duration("-i", optarg, 100 * NSEC_PER_USEC, NSEC_PER_SEC,
+		return take_duration("-i", optarg, 100 * NSEC_PER_USEC, NSEC_PER_SEC, "100us to 1s",
 				     &ret->measure.interval_ns);
 	case 'p':
 		return take_priority(optarg, &ret->measure);
@@ -110,7 +110,8 @@ static int take_option(int option, struct options *ret)
 		ret->is_json = true;
 		return EXIT_DONE;
 	case OPTION_FAIL_ABOVE:
-		return take_duration("--fail-above", optarg, 1, UINT64_MAX, &ret->fail_above_ns);
+		return take_duration("--fail-above", optarg, 1, UINT64_MAX, "more than 0",
+				     &ret->fail_above_ns);
 	default:
 		return EXIT_USAGE;
 	}
@@ -124,7 +125,11 @@ static int parse_options(const struct context *context, struct options *ret)
 	opterr = 0;
 	while ((option = getopt_long(context->argc, context->argv, ":c:D:i:p:", long_options,
 				     NULL)) >= 0) {
-		const char *word = context->argv[optind - 1];
+		/* Within "-xD" optind has not moved on yet: only optopt says which letter it was.
+		 */
+		const char letter[] = {'-', (char)optopt, '\0'};
+		bool is_letter = option == '?' && optopt > 0 && optopt < OPTION_ENGINE;
+		const char *word = is_letter ? letter : context->argv[optind - 1];
 
 		if (option == ':')
 			return cmd_usage(WHAT, "%s needs a value", word);

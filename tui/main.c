@@ -60,11 +60,14 @@ static void print_help(void)
 	      stdout);
 }
 
-/* Descriptors 0-2 must be open: otherwise the first file opened would become somebody's stdout. */
+/*
+ * Descriptors 0-2 must be open: otherwise the first file opened would become somebody's stdout. A
+ * stdout that was closed is opened for reading, so that what cannot be printed is an error.
+ */
 static void open_stdio(void)
 {
 	for (int fd = 0; fd <= 2; fd++) {
-		if (fcntl(fd, F_GETFD) < 0 && errno == EBADF && open("/dev/null", O_RDWR) < 0)
+		if (fcntl(fd, F_GETFD) < 0 && errno == EBADF && open("/dev/null", O_RDONLY) < 0)
 			abort();
 	}
 }
@@ -195,8 +198,8 @@ static int open_host(const struct options *options, struct host **ret)
 {
 	if (options->root) {
 		int err = host_open_captured(options->root, ret);
-		return err < 0 ? cmd_error(options->root, "cannot open this captured root: %s",
-					   strerror(-err))
+		return err < 0 ? cmd_error(options->root[0] ? options->root : "--root",
+					   "cannot open this captured root: %s", strerror(-err))
 			       : 0;
 	}
 	if (options->topology) {

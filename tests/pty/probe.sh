@@ -65,6 +65,13 @@ for bad in '-c' '-c x' '-D x' '-i 1us' '-i 2s' '-p 100' '-p x' '--engine x' '--e
 	[ "$(wc -l <"$dir/err")" -eq 1 ] || { echo "FAIL: probe $bad: not one line of error"; failed=1; }
 done
 
+expect 2 "an unknown letter before others" "$program" probe -xD
+grep -q -- ': -x is no option' "$dir/err" || { echo "FAIL: -xD: does not name the letter"; failed=1; }
+"$program" probe -c "$cpu" -D 10ms >&- 2>"$dir/err"
+status=$?
+[ $status -eq 1 ] || { echo "FAIL: closed output: exit status $status instead of 1"; failed=1; }
+grep -q 'output: cannot write' "$dir/err" || { echo "FAIL: closed output: does not say so"; failed=1; }
+
 # ^C ends it early and prints what there is.
 expect 0 "^C" timeout --preserve-status -s INT 1 "$program" probe -c "$cpu" -D 1h --json
 holds "^C" '.cpus[0].samples > 0'
