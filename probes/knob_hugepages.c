@@ -10,9 +10,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/knob.h"
 #include "core/parse.h"
+#include "core/step.h"
 #include "probes/cpus.h"
-#include "probes/probes.h"
 
 struct pool {
 	bool is_global;

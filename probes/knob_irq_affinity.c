@@ -8,10 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/knob.h"
 #include "core/parse.h"
+#include "core/step.h"
 #include "core/text.h"
 #include "probes/cpus.h"
-#include "probes/probes.h"
 
 #define IRQ_TEXT_MAX 1024
 
