@@ -307,8 +307,13 @@ int guard_touch(struct guard *guard)
 
 int guard_detach(struct guard *guard)
 {
-	int err = guard_send(guard, &(struct wire_request){.type = WIRE_DETACH}, NULL);
+	struct wire_request request = {.type = WIRE_DETACH};
+	struct wire_done done;
+	int err = guard_send(guard, &request, NULL);
 
+	/* Answered: whoever says that the trial stays must know it. */
+	if (!err)
+		err = guard_wait_done(guard, request.request, NULL, NULL, &done);
 	if (!err)
 		guard->is_detached = true;
 	return err;

@@ -96,7 +96,7 @@ int guard_cancel(struct guard *guard)
 	_must_check_;		      /* the slow write that runs now; it is then taken back */
 int guard_touch(struct guard *guard); /* the user is there: extends the stack's deadline */
 /* From now on this process's end does not revert: only the deadlines and `undo` do (jittertop set).
- */
+ * Waits for the guard's answer; events that come before it are dropped: the last call but close. */
 int guard_detach(struct guard *guard) _must_check_;
 void guard_close(
 	struct guard *guard); /* waits until trials are reverted (unless detached); NULL is fine */

@@ -1,3 +1,4 @@
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -52,14 +53,39 @@ static void unblock_interrupt(void)
 	(void)pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 }
 
+static bool is_slow(const struct plan *plan)
+{
+	for (unsigned i = 0; i < plan->n_steps; i++) {
+		if (plan->steps[i].class->flags & STEP_SLOW)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Quick jobs keep the guard's realtime priority, so that a hogged machine is restored. Slow ones do
+ * not: compacting memory for seconds above the measuring threads would be the very jitter that this
+ * program looks for. Done by the thread itself: a failing pthread_attr_setschedpolicy() would cost
+ * the thread.
+ */
+static void enter_thread(const struct guard_job *job)
+{
+	const struct sched_param normal = {0};
+
+	if (is_slow(&job->plan))
+		(void)sched_setscheduler(0, SCHED_OTHER, &normal);
+	if (job->is_apply)
+		unblock_interrupt();
+}
+
 static void *run_job(void *arg)
 {
 	struct guard_job *job = arg;
 	const uint64_t one = 1;
 
+	if (job->has_thread)
+		enter_thread(job);
 	if (job->is_apply) {
-		if (job->has_thread)
-			unblock_interrupt();
 		guard_store_apply(job->store, &job->header, &job->plan, on_progress, job,
 				  &job->result, &job->has_file);
 	} else {
@@ -80,25 +106,14 @@ static bool is_slow(const struct plan *plan)
 	return false;
 }
 
-/*
- * Quick jobs inherit the guard's realtime priority, so that a hogged machine is restored. Slow ones
- * do not: compacting memory for seconds above the measuring threads would be the very jitter that
- * this program looks for.
- */
 static int create_thread(struct guard_job *job)
 {
-	const struct sched_param normal = {0};
 	pthread_attr_t attributes;
 	int err = pthread_attr_init(&attributes);
 
 	if (err)
 		return err;
 	(void)pthread_attr_setstacksize(&attributes, JOB_STACK_BYTES);
-	if (is_slow(&job->plan)) {
-		(void)pthread_attr_setinheritsched(&attributes, PTHREAD_EXPLICIT_SCHED);
-		(void)pthread_attr_setschedpolicy(&attributes, SCHED_OTHER);
-		(void)pthread_attr_setschedparam(&attributes, &normal);
-	}
 	job->has_thread = true;
 	err = pthread_create(&job->thread, &attributes, run_job, job);
 	(void)pthread_attr_destroy(&attributes);

@@ -224,8 +224,12 @@ static int receive(struct guard_process *guard, int fd, struct guard_origin *ori
 	struct wire_request request;
 	ssize_t len = recv(fd, bytes, WIRE_MAX + 1, MSG_DONTWAIT);
 
+	/* ECONNRESET: the other end closed with something unread, and comes before what it had sent
+	 * (a detach): read on until the end. */
 	if (len < 0)
-		return errno == EAGAIN || errno == EINTR || errno == ENOMEM ? 0 : -errno;
+		return errno == EAGAIN || errno == EINTR || errno == ENOMEM || errno == ECONNRESET
+			       ? 0
+			       : -errno;
 	if (len == 0)
 		return -EPIPE;
 	if (wire_parse_request(bytes, (size_t)len, guard->options->classes, &request, plan))

@@ -433,6 +433,7 @@ void guard_stack_request(struct guard_process *guard, const struct guard_origin 
 		return;
 	case WIRE_DETACH:
 		guard->is_detached |= is_program;
+		guard_process_done(guard, origin, 0, "");
 		return;
 	case WIRE_CLOSE:
 		guard->is_closing |= is_program;

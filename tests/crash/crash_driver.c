@@ -61,6 +61,7 @@ struct run {
 	unsigned n_tasks, n_forks;
 	unsigned stops[4], second_stops;
 	bool is_acted, is_second_acted, is_hung;
+	long injected_call;
 	int exit_status; /* of the program; -1: killed */
 };
 
@@ -234,10 +235,12 @@ static void resume(const struct run *run, struct task *task, int number)
 		     (void *)(uintptr_t)number);
 }
 
-/* A system call that must not be faked: the tracee would not survive to be looked at. */
+/* Not to be faked: ends, which cannot fail, and the C library's own locks, which the kernel does
+ * not refuse to wake and which hang when it is made to look so. */
 static bool is_exempt(long number)
 {
-	return number == SYS_exit || number == SYS_exit_group || number == SYS_rt_sigreturn;
+	return number == SYS_exit || number == SYS_exit_group || number == SYS_rt_sigreturn ||
+	       number == SYS_futex;
 }
 
 /* The call is replaced by none; the result is set at its exit. */
@@ -247,10 +250,10 @@ static void inject_entry(struct run *run, struct task *task)
 
 	if (ptrace(PTRACE_GETREGS, task->tid, NULL, &regs) < 0 || is_exempt((long)regs.orig_rax))
 		return;
+	run->injected_call = (long)regs.orig_rax;
 	regs.orig_rax = (unsigned long long)-1;
 	(void)ptrace(PTRACE_SETREGS, task->tid, NULL, &regs);
 	task->is_injected = true;
-	(void)run;
 }
 
 static void inject_exit(const struct run *run, struct task *task)
@@ -403,7 +406,8 @@ static void report_bad(struct figures *figures, const struct run *run, const cha
 		return;
 	printf("bad: %s: %s killed at %u", run->mode, role_names[run->role], run->n);
 	if (run->error)
-		printf(" (instead: %s)", strerrorname_np(run->error));
+		printf(" (instead: %s from call %ld)", strerrorname_np(run->error),
+		       run->injected_call);
 	if (run->second_role != UNKNOWN)
 		printf(", then %s at %u", role_names[run->second_role], run->second_n);
 	printf(": %s; irq %s, pages %s, %u trial, %u kept\n", what,
