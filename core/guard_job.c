@@ -97,15 +97,6 @@ static void *run_job(void *arg)
 	return NULL;
 }
 
-static bool is_slow(const struct plan *plan)
-{
-	for (unsigned i = 0; i < plan->n_steps; i++) {
-		if (plan->steps[i].class->flags & STEP_SLOW)
-			return true;
-	}
-	return false;
-}
-
 static int create_thread(struct guard_job *job)
 {
 	pthread_attr_t attributes;

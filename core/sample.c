@@ -40,6 +40,7 @@ void sample_reset(struct sample *sample)
 		sample->tables[i].n_rows = 0;
 	sample->time_ns = 0;
 	sample->cost_ns = 0;
+	sample->is_thorough = false;
 	sample->status = SAMPLE_NONE;
 	sample->error = NULL;
 }

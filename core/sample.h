@@ -37,6 +37,9 @@ struct sample {
 	struct arena *arena;
 	uint64_t time_ns; /* host_now_ns() when the probe's run began */
 	uint64_t cost_ns; /* CPU time of the run */
+	/* Set by the sampler: somebody has just changed the host, or wants everything. A probe that
+	 * spreads its reading over several runs to stay cheap reads all of it now. */
+	bool is_thorough;
 	enum sample_status status;
 	const char *error; /* one line: file and reason; may be set with SAMPLE_OK (partly read) */
 	struct sample_table *tables; /* by index into probe->sets */

@@ -146,11 +146,12 @@ static uint64_t time_of_run(struct seat *seat, const struct host *host)
 	return kind == HOST_CAPTURED || kind == HOST_SYNTHETIC ? seat->first_ns : host_now_ns(host);
 }
 
-static void run_seat(struct seat *seat, struct host *host, uint64_t now_ns)
+static void run_seat(struct seat *seat, struct host *host, uint64_t now_ns, bool is_thorough)
 {
 	uint64_t start = clock_ns(CLOCK_THREAD_CPUTIME_ID);
 
 	sample_reset(seat->sample);
+	seat->sample->is_thorough = is_thorough;
 	seat->sample->time_ns = time_of_run(seat, host);
 
 	int result = open_seat(seat, host);
@@ -196,7 +197,7 @@ static void visit_seat(struct sampler *sampler, unsigned i, enum tick tick, uint
 	else if (!seat->left_ns)
 		seat->left_ns = now_ns ? now_ns : 1;
 	if (is_asked && (tick != TICK_DUE || !seat->has_run || now_ns + slack_ns >= seat->due_ns)) {
-		run_seat(seat, sampler->host, now_ns);
+		run_seat(seat, sampler->host, now_ns, tick != TICK_DUE);
 		sampler->samples[i] = seat->sample;
 	}
 	/* Nobody looks: keep what is there for a quick return, then forget it. */

@@ -258,16 +258,16 @@ static void read_both(struct irq *irq, struct host *host, struct sample *out, bo
 
 void irq_read_affinities(struct irq_table *table, struct host *host, struct sample *out)
 {
-	bool is_few = table->n <= FEW_IRQS;
+	bool is_few = table->n <= FEW_IRQS, is_all = is_few || out->is_thorough;
 	unsigned share = MANY_SHARE;
 
 	for (unsigned i = 0; i < table->n; i++) {
 		struct irq *irq = table->at[i];
 
-		if (is_few || !irq->affinity.text)
+		if (is_all || !irq->affinity.text)
 			read_both(irq, host, out, is_few);
 	}
-	if (is_few)
+	if (is_all)
 		return;
 	for (unsigned i = 0; i < table->n && share; i++) {
 		if (table->at[i]->is_stale) {

@@ -25,6 +25,29 @@ static void tick(struct fixture *f, uint64_t seconds)
 	fixture_run(f);
 }
 
+static char path_text[128];
+
+static _printf_(1, 2) const char *fixture_path(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(path_text, sizeof(path_text), fmt, ap);
+	va_end(ap);
+	return path_text;
+}
+
+static void fixture_put_interrupts(struct fixture *f, unsigned n)
+{
+	char text[16384] = "   CPU0 CPU1\n";
+	size_t len = strlen(text);
+
+	for (unsigned irq = 0; irq < n; irq++)
+		len += (size_t)snprintf(text + len, sizeof(text) - len, "%u: 1 0 MSI %u-edge dev\n",
+					irq, irq);
+	host_fake_file(f->host, "proc/interrupts", text);
+}
+
 static void test_topology(void **state)
 {
 	struct fixture f;
@@ -233,6 +256,38 @@ static void test_irq_large(void **state)
 	fixture_done(&f);
 }
 
+/* Hundreds of interrupts: a plain tick reads the affinities of a share of them, the tick after a
+ * change (a kick) all, so that the screen shows the truth at once. */
+static void test_irq_many(void **state)
+{
+	struct fixture f;
+	unsigned n_shown = 0;
+
+	(void)state;
+	fixture_fake(&f, &probe_irq);
+	for (unsigned irq = 0; irq < 300; irq++) {
+		host_fake_file(f.host, fixture_path("sys/kernel/irq/%u/actions", irq), "dev");
+		host_fake_file(f.host, fixture_path("proc/irq/%u/smp_affinity_list", irq), "0-1");
+	}
+	host_fake_file(f.host, CPU_DIR "/possible", "0-1");
+	host_fake_file(f.host, CPU_DIR "/online", "0-1");
+	fixture_put_interrupts(&f, 300);
+	fixture_run(&f);
+	assert_int_equal(fixture_count(&f, "irq"), 300);
+	for (unsigned irq = 0; irq < 300; irq++)
+		host_fake_file(f.host, fixture_path("proc/irq/%u/smp_affinity_list", irq), "1");
+	host_fake_clock(f.host, 2 * NSEC_PER_SEC);
+	snapshot_unref(f.snap);
+	f.snap = sampler_run_once(f.sampler, false);
+	for (unsigned irq = 0; irq < 300; irq++)
+		n_shown += !strcmp(fixture_text(&f, fixture_path("irq:%u", irq), "affinity"), "1");
+	assert_in_range(n_shown, 1, 299);
+	tick(&f, 3);
+	for (unsigned irq = 0; irq < 300; irq++)
+		assert_string_equal(fixture_text(&f, fixture_path("irq:%u", irq), "affinity"), "1");
+	fixture_done(&f);
+}
+
 static void test_memory(void **state)
 {
 	struct fixture f;
@@ -402,6 +457,7 @@ int main(void)
 		cmocka_unit_test(test_schedstat_and_softirq),
 		cmocka_unit_test(test_irq),
 		cmocka_unit_test(test_irq_large),
+		cmocka_unit_test(test_irq_many),
 		cmocka_unit_test(test_memory),
 		cmocka_unit_test(test_pressure),
 		cmocka_unit_test(test_kernel),
