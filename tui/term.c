@@ -47,7 +47,8 @@ static struct {
 } fatal;
 
 static const int ending_signals[] = {SIGINT, SIGTERM, SIGHUP};
-static const int fatal_signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
+/* SIGQUIT: Ctrl-\ dumps core as everywhere, but not onto a raw terminal. */
+static const int fatal_signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGQUIT};
 
 static void on_fatal_signal(int signal)
 {
