@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -70,6 +71,17 @@ static void open_stdio(void)
 		if (fcntl(fd, F_GETFD) < 0 && errno == EBADF && open("/dev/null", O_RDONLY) < 0)
 			abort();
 	}
+}
+
+/* Probes keep files open, one per interface for example: a login's soft limit is often 1024. */
+static void raise_file_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= limit.rlim_max)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit); /* without it more rows say "Too many open files" */
 }
 
 static bool is_plain_text(const char *s)
@@ -265,6 +277,7 @@ int main(int argc, char **argv)
 	open_stdio();
 	rebuild_environment();
 	umask(077);
+	raise_file_limit();
 
 	struct options options = {0};
 	argc = take_options(argc, argv, &options);
