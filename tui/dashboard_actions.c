@@ -25,7 +25,7 @@ const char *dashboard_why_no_change(const struct dashboard *d)
 		return d->session.guard_text[0] ? d->session.guard_text
 						: "another jittertop holds the lock";
 	case GUARD_RECOVERING:
-		return "taking back what an instance that died left behind";
+		return "the guard still looks for what an instance that died left behind";
 	case GUARD_LOST:
 		return "the guard process died: its sleeper takes everything back";
 	}
