@@ -42,7 +42,9 @@ struct nic {
 	struct host_file *state;
 	uint64_t read_ns; /* identity; 0: never */
 	char driver[64], pci[64], mac[96];
-	int64_t node, mtu, speed_mbit; /* mtu, speed: -1 not readable */
+	int64_t node, speed_mbit; /* speed: -1 not readable */
+	uint64_t mtu;
+	int mac_error, mtu_error; /* negative errno: they say denied or fault, not nothing */
 	unsigned rx, tx;
 };
 
@@ -120,9 +122,9 @@ static void read_identity(struct nic *nic, struct host *host)
 	if (nic->node < 0 && nic->pci[0] && /* virtio: the PCI device is one further up */
 	    host_read_i64f(host, &nic->node, "sys/bus/pci/devices/%s/numa_node", nic->pci) < 0)
 		nic->node = -1;
-	if (host_readf(host, nic->mac, sizeof(nic->mac), SYS_NET "/%s/address", nic->name) < 0)
-		nic->mac[0] = '\0';
-	nic->mtu = number_of(host, nic->name, "mtu");
+	ssize_t n = host_readf(host, nic->mac, sizeof(nic->mac), SYS_NET "/%s/address", nic->name);
+	nic->mac_error = n < 0 ? (int)n : 0;
+	nic->mtu_error = host_read_u64f(host, &nic->mtu, SYS_NET "/%s/mtu", nic->name);
 	nic->speed_mbit = number_of(host, nic->name, "speed");
 	nic->rx = nic->tx = 0;
 	if (host_listf(host, &names, SYS_NET "/%s/queues", nic->name) == 0) {
@@ -153,12 +155,20 @@ static void emit(struct nic *nic, struct host *host, struct sample *out)
 		else
 			sample_f64(row, NIC_NODE, -1);
 	}
-	if (nic->mtu >= 0)
-		sample_u64(row, NIC_MTU, (uint64_t)nic->mtu);
+	if (nic->mtu_error) {
+		read_notef(out, nic->mtu_error, SYS_NET "/%s/mtu", nic->name);
+		sample_errno(row, NIC_MTU, nic->mtu_error);
+	} else {
+		sample_u64(row, NIC_MTU, nic->mtu);
+	}
 	if (nic->speed_mbit > 0)
 		sample_u64(row, NIC_SPEED, (uint64_t)nic->speed_mbit * 1000000);
-	if (nic->mac[0])
+	if (nic->mac_error) {
+		read_notef(out, nic->mac_error, SYS_NET "/%s/address", nic->name);
+		sample_errno(row, NIC_MAC, nic->mac_error);
+	} else if (nic->mac[0]) {
 		sample_text(out, row, NIC_MAC, nic->mac);
+	}
 	if (nic->rx || nic->tx) {
 		sample_u64(row, NIC_RX, nic->rx);
 		sample_u64(row, NIC_TX, nic->tx);

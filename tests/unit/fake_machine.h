@@ -129,8 +129,8 @@ static const struct fake_file fake_machine[] = {
 	{"sys/fs/cgroup/rt.slice/cpuset.cpus.partition", "isolated", "isolation"},
 	{"sys/fs/cgroup/rt.slice/cpuset.cpus.effective", "1", "isolation"},
 	{"sys/class/net/eth0/operstate", "up", "nic"},
-	{"sys/class/net/eth0/mtu", "1500", NULL},
-	{"sys/class/net/eth0/address", "02:00:00:00:00:01", NULL},
+	{"sys/class/net/eth0/mtu", "1500", "nic"},
+	{"sys/class/net/eth0/address", "02:00:00:00:00:01", "nic"},
 	{"sys/class/net/eth0/device/numa_node", "0", NULL},
 };
 
