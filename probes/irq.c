@@ -91,16 +91,18 @@ static int open_state(void *data, struct host *host)
 static int read_text(struct irq_state *state, struct host *host, struct sample *out)
 {
 	const char *text;
-	unsigned bad = 0;
+	struct irq_text_faults faults = {0};
 	ssize_t n = host_file_readf(host, &state->interrupts, &text, "proc/interrupts");
 	int r = n < 0 ? (int)n
 		      : irq_parse_text(&state->table, host, &state->columns, &state->sums, text,
-				       &bad);
+				       &faults);
 
 	if (r < 0)
 		return read_fail(out, r, "proc/interrupts");
-	if (bad && !out->error)
-		sample_errorf(out, "proc/interrupts: %u lines not understood", bad);
+	if (faults.n_bad && !out->error)
+		sample_errorf(out, "proc/interrupts: %u lines not understood", faults.n_bad);
+	if (faults.is_cut && !out->error)
+		sample_errorf(out, "proc/interrupts: cut short, its last lines are missing");
 	irq_forget_unseen(&state->table);
 	return 0;
 }
@@ -122,7 +124,8 @@ static void emit_irq(struct sample *out, const struct irq *irq)
 	sample_u64(row, IRQ_COUNT, irq->count);
 	set_list(out, row, IRQ_AFFINITY, &irq->affinity);
 	set_list(out, row, IRQ_EFFECTIVE, &irq->effective);
-	if (irq->affinity.text && irq->effective.text)
+	if (irq->affinity.text && irq->effective.text && !irq->affinity.error &&
+	    !irq->effective.error)
 		sample_bool(row, IRQ_PENDING, irq->is_pending);
 	if (irq->has_node && irq->node >= 0)
 		sample_u64(row, IRQ_NODE, (uint64_t)irq->node);

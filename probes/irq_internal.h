@@ -66,9 +66,15 @@ struct irq_sums {
 	bool has_device, has_local;
 };
 
+struct irq_text_faults {
+	unsigned n_bad; /* lines not understood */
+	bool is_cut;	/* the named rows, which every architecture has last, are missing */
+};
+
 /* Both mark what they saw and set the counts. */
 int irq_parse_text(struct irq_table *table, struct host *host, struct columns *columns,
-		   struct irq_sums *sums, const char *text, unsigned *ret_bad) _must_check_;
+		   struct irq_sums *sums, const char *text,
+		   struct irq_text_faults *ret) _must_check_;
 
 struct irq_large {
 	struct host_file *stat;

@@ -172,7 +172,8 @@ void irq_read_identity(struct irq *irq, struct host *host, const char *tail, siz
 		irq->node = number;
 }
 
-static void list_set(struct irq_list *list, const char *text)
+/* The kernel never keeps an empty request; nothing may be in effect before an interrupt starts. */
+static void list_set(struct irq_list *list, const char *text, bool may_be_empty)
 {
 	struct cpuset set;
 
@@ -180,6 +181,8 @@ static void list_set(struct irq_list *list, const char *text)
 	if (list->text && !strcmp(list->text, text))
 		return;
 	list->error = cpuset_parse_list(text, &set);
+	if (list->error == 0 && !may_be_empty && cpuset_is_empty(&set))
+		list->error = -EINVAL;
 	if (list->error < 0)
 		return;
 	free(list->text);
@@ -190,7 +193,8 @@ static void list_set(struct irq_list *list, const char *text)
 }
 
 /* Some captures and old kernels have the mask only. */
-static int from_mask(struct irq_list *list, struct host *host, unsigned irq, const char *name)
+static int from_mask(struct irq_list *list, struct host *host, unsigned irq, const char *name,
+		     bool may_be_empty)
 {
 	char mask[CPUSET_MAX / 32 * 9 + 2], text[4096];
 	struct cpuset set;
@@ -200,13 +204,14 @@ static int from_mask(struct irq_list *list, struct host *host, unsigned irq, con
 		return (int)n;
 	if (cpuset_parse_mask(mask, &set) < 0 || cpuset_format_list(&set, text, sizeof(text)) < 0)
 		return -EINVAL;
-	list_set(list, text);
-	return 0;
+	list_set(list, text, may_be_empty);
+	return list->error;
 }
 
 static void read_list(struct irq_list *list, struct host *host, unsigned irq, const char *name,
 		      bool is_kept)
 {
+	bool may_be_empty = !strncmp(name, "effective", 9);
 	const char *text;
 	char path[64];
 
@@ -222,11 +227,11 @@ static void read_list(struct irq_list *list, struct host *host, unsigned irq, co
 		n = host_file_readf(host, &list->file, &text, "%s", path);
 	}
 	if (n >= 0)
-		list_set(list, text);
+		list_set(list, text, may_be_empty);
 	else
 		list->error = (int)n;
 	if (n == -ENOENT)
-		list->error = from_mask(list, host, irq, name);
+		list->error = from_mask(list, host, irq, name, may_be_empty);
 	if (!is_kept || n < 0) {
 		host_file_close(list->file);
 		list->file = NULL;

@@ -84,8 +84,15 @@ static void take_irq(struct irq_table *table, struct host *host, unsigned number
 	irq->last_count = irq->count = count;
 }
 
+/* Sums of a table whose rows are not all there would be confidently wrong. */
+struct rows {
+	bool has_named; /* they come last (arch_show_interrupts): without any the text is cut */
+	bool has_local;
+	bool is_device_bad, is_local_bad;
+};
+
 static int parse_row(struct irq_table *table, struct host *host, const struct columns *columns,
-		     struct irq_sums *sums, struct scan *scan)
+		     struct irq_sums *sums, struct scan *scan, struct rows *rows)
 {
 	const char *word;
 	size_t len;
@@ -94,16 +101,25 @@ static int parse_row(struct irq_table *table, struct host *host, const struct co
 
 	if (scan_word(scan, &word, &len) < 0)
 		return 0; /* an empty line */
-	if (word[len - 1] != ':')
+	if (word[len - 1] != ':') {
+		rows->is_device_bad = rows->is_local_bad = true;
 		return -EINVAL;
-	if (is_host_total(word, len - 1))
+	}
+	if (is_host_total(word, len - 1)) {
+		rows->has_named = true;
 		return 0;
+	}
 
 	struct scan first = *scan;
+	bool is_device = irq_number(word, len - 1, &number);
 
-	if (check_columns(scan, columns->n, &sum) < 0)
+	rows->has_named |= !is_device;
+	rows->has_local |= !is_device;
+	if (check_columns(scan, columns->n, &sum) < 0) {
+		*(is_device ? &rows->is_device_bad : &rows->is_local_bad) = true;
 		return -EINVAL;
-	if (!irq_number(word, len - 1, &number)) {
+	}
+	if (!is_device) {
 		add_columns(first, columns, sums->local);
 		return 0;
 	}
@@ -113,14 +129,15 @@ static int parse_row(struct irq_table *table, struct host *host, const struct co
 }
 
 int irq_parse_text(struct irq_table *table, struct host *host, struct columns *columns,
-		   struct irq_sums *sums, const char *text, unsigned *ret_bad)
+		   struct irq_sums *sums, const char *text, struct irq_text_faults *ret)
 {
 	struct scan scan = {text};
+	struct rows rows = {0};
+	unsigned bad = 0;
 	int r = columns_read(columns, &scan);
 
 	if (r < 0)
 		return r;
-	*ret_bad = 0;
 	for (unsigned i = 0; i < columns->n; i++) {
 		sums->device[columns->cpus[i]] = sums->local[columns->cpus[i]] = 0;
 		cpuset_add(&sums->cpus, columns->cpus[i]);
@@ -128,7 +145,9 @@ int irq_parse_text(struct irq_table *table, struct host *host, struct columns *c
 	for (unsigned i = 0; i < table->n; i++)
 		table->at[i]->is_seen = false;
 	while (scan_next_line(&scan))
-		*ret_bad += parse_row(table, host, columns, sums, &scan) < 0;
-	sums->has_device = sums->has_local = true;
+		bad += parse_row(table, host, columns, sums, &scan, &rows) < 0;
+	sums->has_device = rows.has_named && !rows.is_device_bad;
+	sums->has_local = rows.has_local && !rows.is_local_bad;
+	*ret = (struct irq_text_faults){.n_bad = bad, .is_cut = !rows.has_named};
 	return 0;
 }

@@ -79,24 +79,59 @@ static void dynamic_mode(struct host *host, const char *command_line, char *buf,
 		(void)snprintf(buf, size, " (%s)", value);
 }
 
-static void preemption_of(struct host *host, const char *version, const char *command_line,
+/*
+ * The words behind "#1 SMP" (UTS_VERSION: number, flags, time of the build), or NULL when the text
+ * may end within the flags. A flag that is missing says "not preemptible", so a cut text must not
+ * pass for one without flags.
+ */
+static const char *version_flags(const char *version)
+{
+	static const char *const flags[] = {"SMP ", "PREEMPT_DYNAMIC", "PREEMPT_RT", "PREEMPT RT"};
+	const char *at = strstr(version, " #");
+
+	if (!at || at[2] < '0' || at[2] > '9')
+		return NULL;
+	at += 1 + strcspn(at + 1, " ");
+	if (!strncmp(at, " SMP ", 5))
+		at += 4;
+	if (!at[0] || !at[1])
+		return NULL;
+	for (unsigned i = 0; i < ARRAY_SIZE(flags); i++) {
+		size_t len = strlen(at + 1);
+
+		if (len < strlen(flags[i]) && !strncmp(flags[i], at + 1, len))
+			return NULL;
+	}
+	return at;
+}
+
+/* False: unknown. */
+static bool preemption_of(struct host *host, const char *version, const char *command_line,
 			  char *buf, size_t size)
 {
 	uint64_t is_realtime = 0;
+	const char *flags = version_flags(version);
 	char mode[64];
 
 	if (host_read_u64f(host, &is_realtime, "sys/kernel/realtime") < 0)
 		is_realtime = 0; /* only RT kernels have the file */
-	if (is_realtime || strstr(version, "PREEMPT_RT") || strstr(version, "PREEMPT RT")) {
+	if (is_realtime) {
 		(void)snprintf(buf, size, "PREEMPT_RT");
-	} else if (strstr(version, "PREEMPT_DYNAMIC")) {
+		return true;
+	}
+	if (!flags)
+		return false;
+	if (strstr(flags, " PREEMPT_RT") || strstr(flags, " PREEMPT RT")) {
+		(void)snprintf(buf, size, "PREEMPT_RT");
+	} else if (strstr(flags, " PREEMPT_DYNAMIC")) {
 		dynamic_mode(host, command_line, mode, sizeof(mode));
 		(void)snprintf(buf, size, "PREEMPT_DYNAMIC%s", mode);
-	} else if (strstr(version, " PREEMPT")) {
+	} else if (strstr(flags, " PREEMPT")) {
 		(void)snprintf(buf, size, "PREEMPT");
 	} else {
 		(void)snprintf(buf, size, "voluntary/none");
 	}
+	return true;
 }
 
 static void read_version(struct host *host, struct sample *out, struct sample_row *row,
@@ -107,8 +142,13 @@ static void read_version(struct host *host, struct sample *out, struct sample_ro
 
 	if (n > 0 && release_of(version, release, sizeof(release))) {
 		sample_text(out, row, HOST_RELEASE, release);
-		preemption_of(host, version, command_line, preemption, sizeof(preemption));
-		sample_text(out, row, HOST_PREEMPTION, preemption);
+		if (preemption_of(host, version, command_line, preemption, sizeof(preemption))) {
+			sample_text(out, row, HOST_PREEMPTION, preemption);
+		} else {
+			sample_errno(row, HOST_PREEMPTION, -EINVAL);
+			if (!out->error)
+				sample_errorf(out, "proc/version: cut short, preemption unknown");
+		}
 		return;
 	}
 	int r = read_note(out, n < 0 ? (int)n : -EINVAL, "proc/version");

@@ -208,13 +208,109 @@ static void test_empty_host(void **state)
 	fixture_done(&f);
 }
 
+/* One probe on the made-up machine with one file of other content. */
+static void start_with(struct fixture *f, const struct probe *probe, const char *path,
+		       const char *content)
+{
+	fixture_fake(f, probe);
+	fake_machine_put(f->host);
+	host_fake_file(f->host, path, content);
+	fixture_run(f);
+}
+
+static void assert_error(const struct fixture *f, const char *path, const char *reason)
+{
+	if (!strstr(fixture_error(f), path) || !strstr(fixture_error(f), reason))
+		fail_msg("\"%s\" lacks \"%s\", \"%s\"", fixture_error(f), path, reason);
+}
+
+/* What stands behind the cut is missing, so no sum is known. */
+static void test_cut_interrupts(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	start_with(&f, &probe_irq, "proc/interrupts",
+		   "   CPU0 CPU1\n  9: 11 0 IO-APIC 9-fasteoi acpi\n 10: 0 22 IO");
+	assert_int_equal(fixture_state(&f, "cpu:0", "local_irqs"), VALUE_ABSENT);
+	assert_int_equal(fixture_state(&f, "cpu:0", "irqs"), VALUE_ABSENT);
+	assert_int_equal(fixture_u64(&f, "irq:9", "count"), 11);
+	assert_error(&f, "proc/interrupts", "cut short");
+	fixture_done(&f);
+	start_with(&f, &probe_irq, "proc/interrupts",
+		   "   CPU0 CPU1\n  9: 11 0 IO-APIC 9-fasteoi acpi\nNMI: 1 1\nLOC: 70");
+	assert_int_equal(fixture_state(&f, "cpu:0", "local_irqs"), VALUE_ABSENT);
+	assert_int_equal(fixture_u64(&f, "cpu:0", "irqs"), 11);
+	assert_error(&f, "proc/interrupts", "not understood");
+	fixture_done(&f);
+}
+
+static void test_cut_version(void **state)
+{
+	static const struct {
+		const char *text, *preemption;
+	} cases[] = {
+		{"Linux version 6.1.0 (a@b) (gcc", NULL},
+		{"Linux version 6.1.0 (a@b) (gcc) #1", NULL},
+		{"Linux version 6.1.0 (a@b) (gcc) #1 SMP", NULL},
+		{"Linux version 6.1.0 (a@b) (gcc) #1 SMP PREEMPT", NULL},
+		{"Linux version 6.1.0 (a@b) (gcc) #1 SMP PREEMPT_R", NULL},
+		{"Linux version 6.1.0 (a@b) (gcc) #1 SMP PREEMPT R", NULL},
+		{"Linux version 6.1.0 (a@b) (gcc) #1 SMP PREEMPT RT Mon", "PREEMPT_RT"},
+		{"Linux version 6.1.0 (a@b) (gcc) #1 SMP PREEMPT Mon", "PREEMPT"},
+		{"Linux version 6.1.0 (a@b) (gcc) #40-Ubuntu SMP Mon Jan 1", "voluntary/none"},
+		{"Linux version 6.1.0 (a@b) (gcc) #1 Mon", "voluntary/none"},
+		{"Linux version 6.1.0 (a@b) (gcc) #1 SMP PREEMPT_DYNAMIC @0", "PREEMPT_DYNAMIC"},
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct fixture f;
+
+		start_with(&f, &probe_kernel, "proc/version", cases[i].text);
+		assert_string_equal(fixture_text(&f, "host", "kernel_release"), "6.1.0");
+		if (cases[i].preemption) {
+			assert_string_equal(fixture_text(&f, "host", "preemption"),
+					    cases[i].preemption);
+			assert_string_equal(fixture_error(&f), "");
+		} else {
+			assert_int_equal(fixture_state(&f, "host", "preemption"), VALUE_FAULT);
+			assert_error(&f, "proc/version", "cut short");
+		}
+		fixture_done(&f);
+	}
+}
+
+static void test_empty_affinity(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	start_with(&f, &probe_irq, "proc/irq/10/smp_affinity_list", "");
+	assert_int_equal(fixture_state(&f, "irq:10", "affinity"), VALUE_FAULT);
+	assert_int_equal(fixture_state(&f, "irq:10", "pending"), VALUE_ABSENT);
+	assert_error(&f, "proc/irq/10/smp_affinity_list", "");
+	fixture_done(&f);
+	start_with(&f, &probe_irq, "proc/irq/11/smp_affinity", "0");
+	assert_int_equal(fixture_state(&f, "irq:11", "affinity"), VALUE_FAULT);
+	assert_error(&f, "proc/irq/11/smp_affinity", "");
+	fixture_done(&f);
+	/* Not started yet: nothing is in effect. */
+	start_with(&f, &probe_irq, "proc/irq/10/effective_affinity_list", "");
+	assert_string_equal(fixture_text(&f, "irq:10", "effective"), "");
+	assert_int_equal(fixture_u64(&f, "irq:10", "pending"), 0);
+	assert_string_equal(fixture_error(&f), "");
+	fixture_done(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_healthy),	   cmocka_unit_test(test_errors),
-		cmocka_unit_test(test_missing),	   cmocka_unit_test(test_garbage),
-		cmocka_unit_test(test_nth_call),   cmocka_unit_test(test_cut_anywhere),
-		cmocka_unit_test(test_empty_host),
+		cmocka_unit_test(test_healthy),	    cmocka_unit_test(test_errors),
+		cmocka_unit_test(test_missing),	    cmocka_unit_test(test_garbage),
+		cmocka_unit_test(test_nth_call),    cmocka_unit_test(test_cut_anywhere),
+		cmocka_unit_test(test_empty_host),  cmocka_unit_test(test_cut_interrupts),
+		cmocka_unit_test(test_cut_version), cmocka_unit_test(test_empty_affinity),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
