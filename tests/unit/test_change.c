@@ -1,15 +1,18 @@
 /* Knobs that lie and hosts that change under us, on a fake host (safety.md section 6). */
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "core/change.h"
 #include "core/host_write.h"
+#include "core/plan_internal.h"
 
 static int x_path(const char *object, char *buf, size_t size)
 {
@@ -366,26 +369,11 @@ static void test_any_call_fails(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		TEST(test_exact),	   TEST(test_lying),	      TEST(test_refused),
-		TEST(test_partial),	   TEST(test_none_to_be_had), TEST(test_shrink_in_use),
-		TEST(test_undo_pending),   TEST(test_foreign),	      TEST(test_changed_before),
-		TEST(test_other_object),   TEST(test_retry),	      TEST(test_residue),
-		TEST(test_undo_lied_to),   TEST(test_lagging),	      TEST(test_cancel),
-		TEST(test_any_call_fails),
-	};
-
-	return cmocka_run_group_tests(tests, NULL, NULL);
-}
-
 #ifdef CHANGE_MUTATION
 /*
  * -Wl,--wrap=step_read,--wrap=host_write: what was written is believed, never read back. This test
- * must then fail (XFAIL_TESTS in Makefile.am).
+ * must then fail (tests/unit/test_change_unread in Makefile.am).
  */
-#include "core/plan_internal.h"
 
 int __real_step_read(struct host *host, const struct step_class *class, const char *object,
 		     char *buf, size_t size);
@@ -411,4 +399,41 @@ int __wrap_step_read(struct host *host, const struct step_class *class, const ch
 	believed[0] = '\0';
 	return 0;
 }
+
+/* What a failing run prints is not shown: it would be taken for a failure. */
+static int judge(const struct CMUnitTest *tests, size_t n)
+{
+	int out = dup(1), err = dup(2), null = open("/dev/null", O_WRONLY);
+
+	(void)dup2(null, 1);
+	(void)dup2(null, 2);
+	int n_failed = _cmocka_run_group_tests("broken", tests, n, NULL, NULL);
+	(void)fflush(NULL);
+	(void)dup2(out, 1);
+	(void)dup2(err, 2);
+	(void)close(null);
+	(void)close(out);
+	(void)close(err);
+	printf("%s: without reading back %d tests fail\n", n_failed > 0 ? "ok" : "FAIL", n_failed);
+	return n_failed > 0 ? 0 : 1;
+}
+#else
+static int judge(const struct CMUnitTest *tests, size_t n)
+{
+	return _cmocka_run_group_tests("change", tests, n, NULL, NULL);
+}
 #endif
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_exact),	   TEST(test_lying),	      TEST(test_refused),
+		TEST(test_partial),	   TEST(test_none_to_be_had), TEST(test_shrink_in_use),
+		TEST(test_undo_pending),   TEST(test_foreign),	      TEST(test_changed_before),
+		TEST(test_other_object),   TEST(test_retry),	      TEST(test_residue),
+		TEST(test_undo_lied_to),   TEST(test_lagging),	      TEST(test_cancel),
+		TEST(test_any_call_fails),
+	};
+
+	return judge(tests, ARRAY_SIZE(tests));
+}

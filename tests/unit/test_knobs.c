@@ -1,0 +1,241 @@
+/* The knobs' targets, plans and checks on fake hosts. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "core/change.h"
+#include "probes/probes.h"
+
+struct fixture {
+	struct host *host;
+	struct arena *arena;
+	struct knob_targets targets;
+	struct plan plan;
+	char why[512];
+};
+
+static int set_up(void **state)
+{
+	struct fixture *f = xcalloc(1, sizeof(*f));
+
+	f->arena = arena_new(0);
+	f->targets.arena = f->arena;
+	*state = f;
+	return host_open_fake(&f->host);
+}
+
+static int tear_down(void **state)
+{
+	struct fixture *f = *state;
+
+	host_close(f->host);
+	arena_free(f->arena);
+	free(f);
+	return 0;
+}
+
+static void add_irq(struct fixture *f, unsigned irq, const char *actions, const char *cpus)
+{
+	char path[64], text[128];
+
+	(void)snprintf(path, sizeof(path), "proc/irq/%u/smp_affinity_list", irq);
+	(void)snprintf(text, sizeof(text), "%s\n", cpus);
+	host_fake_file(f->host, path, text);
+	(void)snprintf(path, sizeof(path), "proc/irq/%u/effective_affinity_list", irq);
+	host_fake_file(f->host, path, "1\n");
+	(void)snprintf(path, sizeof(path), "sys/kernel/irq/%u/chip_name", irq);
+	host_fake_file(f->host, path, "PCI-MSIX-0000:00:03.0\n");
+	(void)snprintf(path, sizeof(path), "sys/kernel/irq/%u/hwirq", irq);
+	host_fake_file(f->host, path, "1\n");
+	(void)snprintf(path, sizeof(path), "sys/kernel/irq/%u/actions", irq);
+	(void)snprintf(text, sizeof(text), "%s\n", actions);
+	host_fake_file(f->host, path, text);
+	host_fake_file(f->host, "sys/devices/system/cpu/online", "0-3\n");
+}
+
+static int plan(struct fixture *f, const struct knob *knob, const char *target, const char *value)
+{
+	f->why[0] = '\0';
+	return knob->plan(f->host, target, value, &f->plan, f->why, sizeof(f->why));
+}
+
+static void test_irq_targets(void **state)
+{
+	struct fixture *f = *state;
+
+	add_irq(f, 9, "", "0-3"); /* nobody handles it */
+	add_irq(f, 40, "eth0-rx-0", "0-3");
+	add_irq(f, 41, "nvme0q1", "1");
+	add_irq(f, 42, "evil\x1b[2J", "0-3");
+	assert_int_equal(knob_irq_affinity.targets(f->host, &f->targets), 0);
+	assert_int_equal(f->targets.n_targets, 3);
+	assert_string_equal(f->targets.targets[0].key, "irq:40");
+	assert_string_equal(f->targets.targets[0].name, "eth0-rx-0");
+	assert_string_equal(f->targets.targets[0].value, "0-3");
+	assert_null(f->targets.targets[0].locked);
+	assert_null(strstr(f->targets.targets[0].choices, "managed"));
+	assert_non_null(strstr(f->targets.targets[1].choices, "managed"));
+	assert_null(strchr(f->targets.targets[2].name, '\x1b'));
+}
+
+static void test_irq_plan(void **state)
+{
+	struct fixture *f = *state;
+
+	add_irq(f, 40, "eth0 rx", "0-3");
+	assert_int_equal(plan(f, &knob_irq_affinity, "irq:40", "3,2"), 0);
+	assert_string_equal(f->why, "");
+	assert_string_equal(f->plan.steps[0].new_value, "2-3");
+	assert_string_equal(f->plan.steps[0].identity, "PCI-MSIX-0000:00:03.0/1/eth0_rx");
+	assert_string_equal(f->plan.title, "irq 40 -> cpu 2-3");
+	/* Where it was delivered, and where it goes. */
+	assert_int_equal(cpuset_count(&f->plan.affected), 3);
+	assert_true(cpuset_has(&f->plan.affected, 1));
+}
+
+static void test_irq_refused(void **state)
+{
+	struct fixture *f = *state;
+
+	add_irq(f, 40, "eth0", "0-3");
+	assert_int_equal(plan(f, &knob_irq_affinity, "irq:99", "1"), -ENOENT);
+	assert_non_null(strstr(f->why, "irq:99"));
+	assert_int_equal(plan(f, &knob_irq_affinity, "irq:40", ""), -EINVAL);
+	assert_int_equal(plan(f, &knob_irq_affinity, "irq:40", "9"), -EINVAL);
+	assert_non_null(strstr(f->why, "online"));
+	assert_int_equal(plan(f, &knob_irq_affinity, "irq:40", "0-"), -EINVAL);
+	assert_int_equal(plan(f, &knob_irq_affinity, "irq:040", "0"), -EINVAL);
+	assert_int_equal(plan(f, &knob_irq_affinity, "irq:../1", "0"), -EINVAL);
+	assert_int_equal(plan(f, &knob_irq_affinity, "40", "0"), -EINVAL);
+	assert_int_equal(f->plan.n_steps, 0);
+	assert_int_equal(plan(f, &knob_irq_affinity, "irq:40", "0,7"), 0);
+	assert_non_null(strstr(f->why, "7")); /* a warning */
+}
+
+/* The number alone is not the interrupt. */
+static void test_irq_identity(void **state)
+{
+	struct fixture *f = *state;
+	_cleanup_(freep) struct change_report *report = xcalloc(1, sizeof(*report));
+
+	add_irq(f, 40, "eth0", "0-3");
+	assert_int_equal(plan(f, &knob_irq_affinity, "irq:40", "0"), 0);
+	assert_int_equal(change_check(f->host, &f->plan, report), 0);
+	add_irq(f, 40, "eth1", "0-3");
+	assert_int_equal(change_check(f->host, &f->plan, report), -ESTALE);
+	/* A passing error is not absence. */
+	host_fake_error(f->host, "proc/irq/40/smp_affinity_list", EIO);
+	assert_int_equal(change_check(f->host, &f->plan, report), -EIO);
+	assert_int_equal(report->steps[0].result, CHANGE_REFUSED);
+}
+
+static void add_node(struct fixture *f, unsigned node, const char *pages)
+{
+	char path[128], text[128];
+
+	(void)snprintf(path, sizeof(path),
+		       "sys/devices/system/node/node%u/hugepages/hugepages-2048kB/nr_hugepages",
+		       node);
+	host_fake_file(f->host, path, pages);
+	(void)snprintf(path, sizeof(path), "sys/devices/system/node/node%u/meminfo", node);
+	(void)snprintf(text, sizeof(text),
+		       "Node %u MemTotal:       1024000 kB\nNode %u MemFree:    102400 kB\n", node,
+		       node);
+	host_fake_file(f->host, path, text);
+	(void)snprintf(path, sizeof(path), "sys/devices/system/node/node%u/cpulist", node);
+	host_fake_file(f->host, path, node ? "2-3\n" : "0-1\n");
+}
+
+static void test_pages(void **state)
+{
+	struct fixture *f = *state;
+
+	add_node(f, 0, "4\n");
+	add_node(f, 2, "0\n");
+	assert_int_equal(knob_hugepages.targets(f->host, &f->targets), 0);
+	assert_int_equal(f->targets.n_targets, 2);
+	assert_string_equal(f->targets.targets[0].key, "node:0/2048kB");
+	assert_string_equal(f->targets.targets[0].value, "4");
+	assert_string_equal(f->targets.targets[1].key, "node:2/2048kB");
+
+	assert_int_equal(plan(f, &knob_hugepages, "node:2/2048kB", "10"), 0);
+	assert_string_equal(f->why, "");
+	assert_int_equal(cpuset_count(&f->plan.affected), 2);
+	assert_true(cpuset_has(&f->plan.affected, 2));
+	assert_int_equal(plan(f, &knob_hugepages, "node:0/2048kB", "100"), 0);
+	assert_non_null(strstr(f->why, "MiB")); /* more than is free: a warning */
+	assert_string_equal(f->plan.title,
+			    "node:2/2048kB 0 -> 10 pages, node:0/2048kB 4 -> 100 pages");
+}
+
+static void test_pages_refused(void **state)
+{
+	struct fixture *f = *state;
+
+	add_node(f, 0, "4\n");
+	assert_int_equal(plan(f, &knob_hugepages, "node:0/2048kB", "501"), -ERANGE);
+	assert_non_null(strstr(f->why, "500"));
+	assert_int_equal(plan(f, &knob_hugepages, "node:0/2048kB", "18446744073709551615"),
+			 -ERANGE);
+	assert_int_equal(plan(f, &knob_hugepages, "node:0/2048kB", "-1"), -EINVAL);
+	assert_int_equal(plan(f, &knob_hugepages, "node:0/4kB", "1"), -ENOENT);
+	assert_int_equal(plan(f, &knob_hugepages, "node:1/2048kB", "1"), -ENOENT);
+	assert_int_equal(plan(f, &knob_hugepages, "node:0/2048", "1"), -EINVAL);
+	assert_int_equal(plan(f, &knob_hugepages, "node:0/../2048kB", "1"), -EINVAL);
+	assert_int_equal(plan(f, &knob_hugepages, "all/2048kB", "1"), -EINVAL);
+	assert_non_null(strstr(f->why, "node"));
+	assert_int_equal(f->plan.n_steps, 0);
+}
+
+static void test_pages_without_nodes(void **state)
+{
+	struct fixture *f = *state;
+
+	host_fake_file(f->host, "sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages", "0\n");
+	host_fake_file(f->host, "sys/kernel/mm/hugepages/hugepages-1048576kB/nr_hugepages", "0\n");
+	host_fake_file(f->host, "sys/devices/system/cpu/online", "0-3\n");
+	assert_int_equal(knob_hugepages.targets(f->host, &f->targets), 0);
+	assert_int_equal(f->targets.n_targets, 2);
+	assert_string_equal(f->targets.targets[0].key, "all/2048kB");
+	assert_int_equal(plan(f, &knob_hugepages, "all/2048kB", "3"), 0);
+	assert_int_equal(cpuset_count(&f->plan.affected), 4);
+}
+
+/* A host with neither: no targets, no noise. */
+static void test_nothing(void **state)
+{
+	struct fixture *f = *state;
+
+	(void)knob_irq_affinity.targets(f->host, &f->targets);
+	(void)knob_hugepages.targets(f->host, &f->targets);
+	assert_int_equal(f->targets.n_targets, 0);
+}
+
+/* Every errno the kernel documents for a move is said in words. */
+static void test_explain(void **state)
+{
+	static const int errors[] = {EIO, EPERM, ENOSPC, EBUSY, EINVAL, EOVERFLOW, ENOENT};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(errors); i++)
+		assert_non_null(step_class_irq_affinity.explain(errors[i]));
+	assert_null(step_class_irq_affinity.explain(EXDEV));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_irq_targets),		TEST(test_irq_plan), TEST(test_irq_refused),
+		TEST(test_irq_identity),	TEST(test_pages),    TEST(test_pages_refused),
+		TEST(test_pages_without_nodes), TEST(test_nothing),  TEST(test_explain),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
