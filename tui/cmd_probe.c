@@ -206,14 +206,15 @@ static double steal_share(const struct steal *before, const struct steal *after)
 
 /* --- the run --- */
 
-static void wait_for_end(uint64_t duration_ns, const sigset_t *signals, const struct host *host)
+/* The signal that ended it early, or zero. */
+static int wait_for_end(uint64_t duration_ns, const sigset_t *signals, const struct host *host)
 {
 	uint64_t end_ns = host_now_ns(host) + duration_ns;
 
 	for (;;) {
 		uint64_t now_ns = host_now_ns(host);
 		if (now_ns >= end_ns)
-			return;
+			return 0;
 
 		struct timespec left = {
 			.tv_sec = (time_t)((end_ns - now_ns) / NSEC_PER_SEC),
@@ -221,8 +222,9 @@ static void wait_for_end(uint64_t duration_ns, const sigset_t *signals, const st
 		};
 
 		/* A first ^C ends the measurement, what there is gets printed. */
-		if (sigtimedwait(signals, NULL, &left) >= 0)
-			return;
+		int number = sigtimedwait(signals, NULL, &left);
+		if (number > 0)
+			return number;
 	}
 }
 
@@ -243,16 +245,25 @@ static void collect(const struct measure *measure, struct probe_result *ret)
 	ret->interval_ns = measure_interval_ns(measure);
 }
 
+static void take_signals(sigset_t *ret)
+{
+	struct sigaction hangup;
+
+	(void)sigemptyset(ret);
+	(void)sigaddset(ret, SIGINT);
+	(void)sigaddset(ret, SIGTERM);
+	/* A blocked signal stays pending even when it is ignored: nohup must go on meaning it. */
+	if (sigaction(SIGHUP, NULL, &hangup) || hangup.sa_handler != SIG_IGN)
+		(void)sigaddset(ret, SIGHUP);
+}
+
 static int measure_for(struct host *host, const struct options *options, struct probe_result *ret)
 {
 	struct steal before = {0}, after = {0};
 	struct measure *measure;
 	sigset_t signals, blocked;
 
-	(void)sigemptyset(&signals);
-	(void)sigaddset(&signals, SIGINT);
-	(void)sigaddset(&signals, SIGTERM);
-	(void)sigaddset(&signals, SIGHUP);
+	take_signals(&signals);
 	(void)pthread_sigmask(SIG_BLOCK, &signals, &blocked);
 
 	bool has_steal = read_steal(host, &before);
@@ -263,7 +274,7 @@ static int measure_for(struct host *host, const struct options *options, struct 
 		uint64_t warm_up_ns = WARM_UP_INTERVALS * measure_interval_ns(measure);
 		uint64_t elapsed_ns;
 
-		wait_for_end(options->duration_ns + warm_up_ns, &signals, host);
+		ret->ended_by = wait_for_end(options->duration_ns + warm_up_ns, &signals, host);
 		elapsed_ns = host_now_ns(host) - start_ns;
 		ret->duration_ns = elapsed_ns > warm_up_ns ? elapsed_ns - warm_up_ns : 0;
 		collect(measure, ret);
@@ -318,6 +329,20 @@ static void warn_left_out(struct host *host, const struct options *options,
 				list);
 }
 
+static const char *signal_name(int number)
+{
+	return number == SIGINT ? "SIGINT" : number == SIGTERM ? "SIGTERM" : "SIGHUP";
+}
+
+/* Fewer samples than asked for see fewer maxima: that must not pass unseen. */
+static void warn_early_end(const struct options *options, const struct probe_result *result)
+{
+	if (result->ended_by)
+		(void)cmd_error(WHAT, "ended after %.1f s of %.10g s (%s)",
+				(double)result->duration_ns / 1e9,
+				(double)options->duration_ns / 1e9, signal_name(result->ended_by));
+}
+
 static int judge(const struct options *options, const struct probe_result *result)
 {
 	bool is_complete = true;
@@ -329,6 +354,9 @@ static int judge(const struct options *options, const struct probe_result *resul
 			return EXIT_THRESHOLD;
 		is_complete = is_complete && result->cpus[i].info.is_running;
 	}
+	/* ^C is the user's own wish; whoever sends the others did not let it finish. */
+	if (result->ended_by && result->ended_by != SIGINT)
+		return EXIT_FAILED;
 	return is_complete ? EXIT_DONE : EXIT_FAILED;
 }
 
@@ -350,6 +378,7 @@ int cmd_probe(struct context *context)
 						  : strerror(-err));
 	warn(&result);
 	warn_left_out(context->host, &options, &result);
+	warn_early_end(&options, &result);
 	if (options.is_json)
 		probe_print_json(&result);
 	else

@@ -14,6 +14,7 @@ struct probe_cpu {
 struct probe_result {
 	const struct engine *engine;
 	uint64_t interval_ns, duration_ns;
+	int ended_by;		/* the signal that ended it early, or zero */
 	struct probe_cpu *cpus; /* measured or asked for, by number */
 	unsigned n_cpus;
 	/* Confounders; negative: not readable. */

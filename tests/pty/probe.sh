@@ -75,6 +75,14 @@ grep -q 'output: cannot write' "$dir/err" || { echo "FAIL: closed output: does n
 # ^C ends it early and prints what there is.
 expect 0 "^C" timeout --preserve-status -s INT 1 "$program" probe -c "$cpu" -D 1h --json
 holds "^C" '.cpus[0].samples > 0'
+grep -q 'ended after .* s of 3600 s (SIGINT)' "$dir/err" || { echo "FAIL: ^C: does not say that it ended early"; failed=1; }
+for signal in TERM HUP; do
+	expect 1 "SIG$signal" timeout --preserve-status -s $signal 0.5 "$program" probe -c "$cpu" -D 1h --json --fail-above 1h
+	holds "SIG$signal" '.cpus[0].samples > 0'
+	grep -q "ended after .* s of 3600 s (SIG$signal)" "$dir/err" || { echo "FAIL: SIG$signal: does not say so"; failed=1; }
+done
+expect 3 "SIGTERM above the threshold" timeout --preserve-status -s TERM 0.5 "$program" probe -c "$cpu" -D 1h --fail-above 1ns
+expect 0 "a hangup under nohup" timeout --preserve-status -s HUP 0.2 nohup "$program" probe -c "$cpu" -D 500ms
 
 if [ "$(id -u)" -eq 0 ] && command -v setpriv >/dev/null; then
 	# A copy: the build folder may be closed to others.
