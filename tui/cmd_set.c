@@ -106,6 +106,8 @@ static int parse_revert_after(const char *text, struct options *options)
 {
 	uint64_t ns;
 
+	if (!text[0])
+		return cmd_usage("set", "--revert-after needs a value: say 30s");
 	if (parse_duration_ns(text, &ns) || ns < MIN_REVERT_NS || ns > MAX_REVERT_NS)
 		return cmd_usage("set", "--revert-after %s: say 30s, 500ms, 2min, at most 168h",
 				 text);

@@ -16,6 +16,7 @@
 #include "tui/surface.h"
 
 #define DEFAULT_DELAY_NS (250 * NSEC_PER_MSEC)
+#define MIN_DELAY_NS (100 * NSEC_PER_MSEC)
 #define MAX_DELAY_NS (3600 * NSEC_PER_SEC)
 #define CELL_MAX 4096 /* a kernel command line; what is longer is cut */
 
@@ -28,7 +29,10 @@ static int parse_delay(const char *text, struct options *ret)
 {
 	uint64_t delay_ns;
 
-	if (parse_duration_ns(text, &delay_ns) < 0 || delay_ns == 0 || delay_ns > MAX_DELAY_NS)
+	if (!text[0])
+		return cmd_usage("snapshot", "-d needs a value: say -d 2 or --delay 200ms");
+	if (parse_duration_ns(text, &delay_ns) < 0 || delay_ns < MIN_DELAY_NS ||
+	    delay_ns > MAX_DELAY_NS)
 		return cmd_usage("snapshot", "--delay %s: say 0.1 to 3600 seconds (or 200ms, 1min)",
 				 text);
 	ret->delay_ns = delay_ns;

@@ -79,6 +79,8 @@ static int take_option(int argc, char **argv, int *i, struct dashboard_options *
 		options->has_mouse = false;
 		return 0;
 	}
+	if (strncmp(word, "-d", 2) == 0 && word[2] && word[2] != '=') /* -d2 */
+		return take_delay(word + 2, options);
 	is_delay = match_value("-d", argc, argv, i, &value) ||
 		   match_value("--delay", argc, argv, i, &value);
 	if (is_delay)

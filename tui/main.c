@@ -206,6 +206,40 @@ static const struct command *find_command(const char *name)
 	return NULL;
 }
 
+/*
+ * The dashboard takes no words, so a command's name behind its options means that the order is
+ * wrong. NULL: all is well.
+ */
+static const struct command *find_late_command(int argc, char **argv)
+{
+	for (int i = 2; i < argc; i++) {
+		const struct command *command = find_command(argv[i]);
+
+		/* "--theme status" is a value that happens to be such a name. */
+		if (command && strcmp(argv[i - 1], "--theme") && strcmp(argv[i - 1], "--view"))
+			return command;
+	}
+	return NULL;
+}
+
+/* Says the line as it should have been: the options that came first go behind the name. */
+static int refuse_late_command(const struct command *command, int argc, char **argv)
+{
+	char line[512];
+	size_t n = (size_t)snprintf(line, sizeof(line), "%s", command->name);
+	bool is_skipped = false;
+
+	for (int i = 1; i < argc && n < sizeof(line); i++) {
+		if (!strcmp(argv[i], "--"))
+			continue;
+		if (!is_skipped && !strcmp(argv[i], command->name))
+			is_skipped = true;
+		else
+			n += (size_t)snprintf(line + n, sizeof(line) - n, " %s", argv[i]);
+	}
+	return cmd_usage(command->name, "put the command first: jittertop %s", line);
+}
+
 static int open_host(const struct options *options, struct host **ret)
 {
 	if (options->root) {
@@ -293,8 +327,12 @@ int main(int argc, char **argv)
 	}
 	if (options.root && options.topology)
 		return cmd_usage("--topology", "cannot be given together with --root");
-	if (argc < 2 || argv[1][0] == '-')
-		return run(NULL, &options, argc, argv);
+	if (argc < 2 || argv[1][0] == '-') {
+		const struct command *late = find_late_command(argc, argv);
+
+		return late ? refuse_late_command(late, argc, argv)
+			    : run(NULL, &options, argc, argv);
+	}
 
 	const struct command *command = find_command(argv[1]);
 	if (!command)
