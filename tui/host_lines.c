@@ -124,6 +124,14 @@ static void add_ns(struct flow *flow, const char *label, bool has, uint64_t ns)
 		flow_field(flow, label, ROLE_VALUE_ABSENT, "-");
 }
 
+/* Rounded so that the line does not change with every frame, yet never to zero. */
+static double round_samples(uint64_t n)
+{
+	uint64_t step = n >= 1000 ? 1000 : n >= 100 ? 100 : 1;
+
+	return (double)((n + step / 2) / step * step);
+}
+
 static void add_latency(const struct frame *frame, const struct machine_cpu *cpu, struct flow *flow)
 {
 	const char *policy = entity_text(cpu->entity, "wakeup_policy");
@@ -136,8 +144,8 @@ static void add_latency(const struct frame *frame, const struct machine_cpu *cpu
 	add_ns(flow, "p99", l->has_p99, l->p99_ns);
 	add_ns(flow, "max", l->samples > 0, l->max_ns);
 	flow_field(flow, "", ROLE_DIM, "(%s samples in 10 s%s%s)",
-		   format_count(round((double)l->samples / 1000) * 1000, text, sizeof(text)),
-		   policy ? ", " : "", policy ? policy : "");
+		   format_count(round_samples(l->samples), text, sizeof(text)), policy ? ", " : "",
+		   policy ? policy : "");
 }
 
 static void add_place(const struct machine_cpu *cpu, struct flow *flow)
