@@ -61,8 +61,12 @@ static bool read_state(struct host *host, struct sample *out, unsigned cpu, unsi
 	set_number(host, out, row, CSTATE_ENTRIES, dir, "usage", 1);
 	set_number(host, out, row, CSTATE_LATENCY, dir, "latency", NSEC_PER_USEC);
 	/* Bit 0: by the user, bit 1: by the driver. */
-	if (host_read_u64f(host, &disabled, "%s/disable", dir) == 0)
+	int r = host_read_u64f(host, &disabled, "%s/disable", dir);
+
+	if (r == 0)
 		sample_bool(row, CSTATE_DISABLED, disabled != 0);
+	else
+		sample_errno(row, CSTATE_DISABLED, read_notef(out, r, "%s/disable", dir));
 	return true;
 }
 

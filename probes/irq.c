@@ -116,6 +116,12 @@ static void set_list(struct sample *out, struct sample_row *row, unsigned metric
 		sample_text(out, row, metric, list->text);
 }
 
+static void set_fact_error(struct sample_row *row, unsigned metric, int err)
+{
+	if (err < 0)
+		sample_errno(row, metric, err);
+}
+
 static void emit_irq(struct sample *out, const struct irq *irq)
 {
 	struct sample_row *row =
@@ -127,6 +133,11 @@ static void emit_irq(struct sample *out, const struct irq *irq)
 	if (irq->affinity.text && irq->effective.text && !irq->affinity.error &&
 	    !irq->effective.error)
 		sample_bool(row, IRQ_PENDING, irq->is_pending);
+	irq_note_facts(irq, out);
+	set_fact_error(row, IRQ_CHIP, irq->fact_errors[IRQ_FACT_CHIP]);
+	set_fact_error(row, IRQ_TYPE, irq->fact_errors[IRQ_FACT_TYPE]);
+	set_fact_error(row, IRQ_HWIRQ, irq->fact_errors[IRQ_FACT_HWIRQ]);
+	set_fact_error(row, IRQ_NODE, irq->fact_errors[IRQ_FACT_NODE]);
 	if (irq->has_node && irq->node >= 0)
 		sample_u64(row, IRQ_NODE, (uint64_t)irq->node);
 	else if (irq->has_node)

@@ -25,6 +25,10 @@ struct irq_list {
 	struct cpuset *set;
 };
 
+/* The files that say what an interrupt is. */
+enum irq_fact { IRQ_FACT_ACTIONS, IRQ_FACT_CHIP, IRQ_FACT_TYPE, IRQ_FACT_HWIRQ, IRQ_FACT_NODE };
+#define IRQ_FACTS 5
+
 struct irq {
 	unsigned number;
 	bool is_seen; /* in this run */
@@ -34,6 +38,7 @@ struct irq {
 	char *chip, *type, *actions; /* NULL: unknown */
 	int64_t hwirq, node;	     /* -1: unknown or none */
 	bool has_node;
+	int fact_errors[IRQ_FACTS]; /* negative errno; 0: read or absent */
 	struct irq_list affinity, effective;
 	bool is_pending;
 	bool is_stale;	   /* moved since its affinities were read */
@@ -53,6 +58,9 @@ void irq_table_done(struct irq_table *table);
 
 /* tail: the rest of its line in /proc/interrupts, or NULL. Reads sys/kernel/irq when there. */
 void irq_read_identity(struct irq *irq, struct host *host, const char *tail, size_t len);
+bool irq_is_faulty(const struct irq *irq); /* some fact was not readable */
+/* Notes the first such file in the sample. */
+void irq_note_facts(const struct irq *irq, struct sample *out);
 /* Few: all of them, through open files. Many: those that are stale and a share of the others. */
 void irq_read_affinities(struct irq_table *table, struct host *host, struct sample *out);
 /* One interrupt's effective list, now. */

@@ -139,37 +139,131 @@ static void identity_from_tail(struct irq *irq, const char *tail, size_t len)
 	set_string(&irq->actions, before.at, strlen(before.at));
 }
 
-static bool read_string(struct host *host, char **string, unsigned irq, const char *name)
+static void fact_path(unsigned irq, enum irq_fact fact, char *buf, size_t size)
 {
-	char text[1024];
-	ssize_t n = host_readf(host, text, sizeof(text), SYS_IRQ "/%u/%s", irq, name);
+	static const char *const names[IRQ_FACTS] = {
+		[IRQ_FACT_ACTIONS] = "actions", [IRQ_FACT_CHIP] = "chip_name",
+		[IRQ_FACT_TYPE] = "type",	[IRQ_FACT_HWIRQ] = "hwirq",
+		[IRQ_FACT_NODE] = "node",
+	};
 
+	(void)snprintf(buf, size, "%s/%u/%s", fact == IRQ_FACT_NODE ? PROC_IRQ : SYS_IRQ, irq,
+		       names[fact]);
+}
+
+bool irq_is_faulty(const struct irq *irq)
+{
+	for (unsigned fact = 0; fact < IRQ_FACTS; fact++) {
+		if (irq->fact_errors[fact])
+			return true;
+	}
+	return false;
+}
+
+void irq_note_facts(const struct irq *irq, struct sample *out)
+{
+	for (unsigned fact = 0; fact < IRQ_FACTS; fact++) {
+		char path[64];
+
+		if (!irq->fact_errors[fact])
+			continue;
+		fact_path(irq->number, (enum irq_fact)fact, path, sizeof(path));
+		read_note(out, irq->fact_errors[fact], path);
+	}
+}
+
+/* False: absent or not readable, which is kept. */
+static bool read_fact(struct irq *irq, struct host *host, enum irq_fact fact, char *text,
+		      size_t size)
+{
+	char path[64];
+
+	fact_path(irq->number, fact, path, sizeof(path));
+
+	ssize_t n = host_read(host, path, text, size);
+
+	irq->fact_errors[fact] = n < 0 && !errno_is_absent((int)-n) ? (int)n : 0;
 	if (n < 0)
 		return false;
 	read_trim(text);
 	if (!strcmp(text, "(null)"))
 		text[0] = '\0';
-	set_string(string, text, strlen(text));
+	return true;
+}
+
+static bool is_printable(const char *text)
+{
+	for (; *text; text++) {
+		if (*text < ' ' || *text > '~')
+			return false;
+	}
+	return true;
+}
+
+static bool is_letters(const char *text)
+{
+	for (; *text; text++) {
+		if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ", *text))
+			return false;
+	}
+	return true;
+}
+
+static void read_string(struct irq *irq, struct host *host, enum irq_fact fact,
+			bool (*is_valid)(const char *text), char **string)
+{
+	char text[1024];
+
+	set_string(string, "", 0);
+	if (!read_fact(irq, host, fact, text, sizeof(text)))
+		return;
+	if (is_valid(text))
+		set_string(string, text, strlen(text));
+	else
+		irq->fact_errors[fact] = -EINVAL;
+}
+
+/* -1 unless the file holds a number from 0 to max. */
+static bool read_number(struct irq *irq, struct host *host, enum irq_fact fact, int64_t max,
+			int64_t *ret)
+{
+	char text[64];
+	int64_t number;
+	uint64_t large;
+
+	*ret = -1;
+	/* Empty: an interrupt without a domain has no hwirq (kernel/irq/irqdesc.c). */
+	if (!read_fact(irq, host, fact, text, sizeof(text)) || !text[0])
+		return false;
+	if (parse_i64(text, &number) < 0) {
+		if (parse_u64(text, &large) < 0)
+			irq->fact_errors[fact] = -EINVAL;
+		return false; /* a 64-bit "none" is no fault */
+	}
+	if (number > max) {
+		irq->fact_errors[fact] = -ERANGE;
+		return false;
+	}
+	*ret = number < 0 ? -1 : number;
 	return true;
 }
 
 void irq_read_identity(struct irq *irq, struct host *host, const char *tail, size_t len)
 {
-	int64_t number;
+	char actions[1024];
 
-	irq->hwirq = irq->node = -1;
+	irq->hwirq = -1;
 	irq->has_identity = true;
-	if (read_string(host, &irq->actions, irq->number, "actions")) {
-		read_string(host, &irq->chip, irq->number, "chip_name");
-		read_string(host, &irq->type, irq->number, "type");
-		if (host_read_i64f(host, &number, SYS_IRQ "/%u/hwirq", irq->number) == 0)
-			irq->hwirq = number;
+	memset(irq->fact_errors, 0, sizeof(irq->fact_errors));
+	if (read_fact(irq, host, IRQ_FACT_ACTIONS, actions, sizeof(actions))) {
+		set_string(&irq->actions, actions, strlen(actions));
+		read_string(irq, host, IRQ_FACT_CHIP, is_printable, &irq->chip);
+		read_string(irq, host, IRQ_FACT_TYPE, is_letters, &irq->type);
+		(void)read_number(irq, host, IRQ_FACT_HWIRQ, INT64_MAX, &irq->hwirq);
 	} else if (tail) {
 		identity_from_tail(irq, tail, len);
 	}
-	irq->has_node = host_read_i64f(host, &number, PROC_IRQ "/%u/node", irq->number) == 0;
-	if (irq->has_node)
-		irq->node = number;
+	irq->has_node = read_number(irq, host, IRQ_FACT_NODE, CPUSET_MAX, &irq->node);
 }
 
 /* The kernel never keeps an empty request; nothing may be in effect before an interrupt starts. */

@@ -76,7 +76,7 @@ static void take_irq(struct irq_table *table, struct host *host, unsigned number
 	size_t len = strcspn(tail, "\n");
 	uint64_t tail_hash = hash(tail, len);
 
-	if (!irq->has_identity || irq->tail_hash != tail_hash)
+	if (!irq->has_identity || irq->tail_hash != tail_hash || irq_is_faulty(irq))
 		irq_read_identity(irq, host, tail, len);
 	irq->tail_hash = tail_hash;
 	irq->is_seen = true;

@@ -44,7 +44,8 @@ struct nic {
 	char driver[64], pci[64], mac[96];
 	int64_t node, speed_mbit; /* speed: -1 not readable */
 	uint64_t mtu;
-	int mac_error, mtu_error; /* negative errno: they say denied or fault, not nothing */
+	int mac_error, mtu_error,
+		node_error; /* negative errno: they say denied or fault, not nothing */
 	unsigned rx, tx;
 };
 
@@ -102,6 +103,18 @@ static int64_t number_of(struct host *host, const char *name, const char *what)
 	return host_read_i64f(host, &value, SYS_NET "/%s/%s", name, what) < 0 ? -1 : value;
 }
 
+static void read_node(struct nic *nic, struct host *host)
+{
+	int r = host_read_i64f(host, &nic->node, SYS_NET "/%s/device/numa_node", nic->name);
+
+	nic->node_error = r < 0 && !errno_is_absent(-r) ? r : 0;
+	if (r < 0)
+		nic->node = -1;
+	if (nic->node < 0 && nic->pci[0] && /* virtio: the PCI device is one further up */
+	    host_read_i64f(host, &nic->node, "sys/bus/pci/devices/%s/numa_node", nic->pci) < 0)
+		nic->node = -1;
+}
+
 static void read_identity(struct nic *nic, struct host *host)
 {
 	struct host_names names = {0};
@@ -118,10 +131,7 @@ static void read_identity(struct nic *nic, struct host *host)
 
 		(void)snprintf(nic->driver, sizeof(nic->driver), "%.63s", slash ? slash + 1 : link);
 	}
-	nic->node = number_of(host, nic->name, "device/numa_node");
-	if (nic->node < 0 && nic->pci[0] && /* virtio: the PCI device is one further up */
-	    host_read_i64f(host, &nic->node, "sys/bus/pci/devices/%s/numa_node", nic->pci) < 0)
-		nic->node = -1;
+	read_node(nic, host);
 	ssize_t n = host_readf(host, nic->mac, sizeof(nic->mac), SYS_NET "/%s/address", nic->name);
 	nic->mac_error = n < 0 ? (int)n : 0;
 	nic->mtu_error = host_read_u64f(host, &nic->mtu, SYS_NET "/%s/mtu", nic->name);
@@ -132,6 +142,18 @@ static void read_identity(struct nic *nic, struct host *host)
 		nic->tx = count_queues(&names, "tx-");
 		host_names_done(&names);
 	}
+}
+
+static void emit_node(const struct nic *nic, struct sample_row *row, struct sample *out)
+{
+	if (nic->node_error)
+		read_notef(out, nic->node_error, SYS_NET "/%s/device/numa_node", nic->name);
+	if (nic->node >= 0 && nic->pci[0])
+		sample_u64(row, NIC_NODE, (uint64_t)nic->node);
+	else if (nic->node_error)
+		sample_errno(row, NIC_NODE, nic->node_error);
+	else if (nic->pci[0])
+		sample_f64(row, NIC_NODE, -1);
 }
 
 static void emit(struct nic *nic, struct host *host, struct sample *out)
@@ -148,13 +170,9 @@ static void emit(struct nic *nic, struct host *host, struct sample *out)
 	}
 	if (nic->driver[0])
 		sample_text(out, row, NIC_DRIVER, nic->driver);
-	if (nic->pci[0]) {
+	if (nic->pci[0])
 		sample_text(out, row, NIC_PCI, nic->pci);
-		if (nic->node >= 0)
-			sample_u64(row, NIC_NODE, (uint64_t)nic->node);
-		else
-			sample_f64(row, NIC_NODE, -1);
-	}
+	emit_node(nic, row, out);
 	if (nic->mtu_error) {
 		read_notef(out, nic->mtu_error, SYS_NET "/%s/mtu", nic->name);
 		sample_errno(row, NIC_MTU, nic->mtu_error);

@@ -8,8 +8,22 @@
 
 #define PATH_SIZE 320
 
-static const char *reason(int err)
+const char *read_reason(int err)
 {
+	/* What these mean for a file that was read but not understood; libc speaks of arguments,
+	 * characters and connections. */
+	switch (err) {
+	case -EINVAL:
+		return "not in the expected format";
+	case -ERANGE:
+		return "a number out of range";
+	case -EILSEQ:
+		return "contains NUL bytes";
+	case -EFBIG:
+		return "larger than expected";
+	case -ETIMEDOUT:
+		return "took too long";
+	}
 	const char *text = strerrordesc_np(-err);
 
 	return text ? text : "unknown error";
@@ -18,7 +32,7 @@ static const char *reason(int err)
 int read_fail(struct sample *out, int err, const char *path)
 {
 	if (!out->error)
-		sample_errorf(out, "%s: %s", path, reason(err));
+		sample_errorf(out, "%s: %s", path, read_reason(err));
 	return err;
 }
 

@@ -16,6 +16,9 @@ int read_notef(struct sample *out, int err, const char *fmt, ...) _printf_(3, 4)
 /* The same, absent included: for the file without which the probe has nothing to say. */
 int read_fail(struct sample *out, int err, const char *path);
 
+/* In words, for a file: EINVAL is "not in the expected format". err: negative. */
+const char *read_reason(int err);
+
 /* One file, one value of a row. */
 void read_textf(struct host *host, struct sample *out, struct sample_row *row, unsigned metric,
 		const char *fmt, ...) _printf_(5, 6);

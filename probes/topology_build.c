@@ -4,11 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/parse.h"
 #include "probes/cpus.h"
 #include "probes/read.h"
 #include "probes/topology_internal.h"
 
 #define SYS_CPU "sys/devices/system/cpu"
+#define NODE_DISTANCE "sys/devices/system/node/node%u/distance"
 
 void topo_init(struct topo *topo)
 {
@@ -21,6 +23,11 @@ void topo_done(struct topo *topo)
 		free(topo->things[i].at);
 	arena_free(topo->arena);
 	*topo = (struct topo){0};
+}
+
+int64_t topo_id(int64_t id)
+{
+	return id < 0 || id > INT32_MAX ? -1 : id;
 }
 
 const char *topo_list(struct topo *topo, const struct cpuset *set)
@@ -236,6 +243,7 @@ static void find_lone_dies(struct topo *topo, struct host *host)
 			if (host_read_i64f(host, &id, SYS_CPU "/cpu%u/topology/die_id", cpu->cpu) <
 			    0)
 				id = -1;
+			id = topo_id(id);
 		}
 		if (id < 0)
 			continue;
@@ -269,18 +277,49 @@ static void read_siblings(struct topo *topo, struct host *host)
 	}
 }
 
+/* Absence is no fault. The first one is kept. */
+static _printf_(3, 4) void note(struct topo *topo, int err, const char *fmt, ...)
+{
+	char path[160];
+	va_list ap;
+
+	if (topo->note || errno_is_absent(-err))
+		return;
+	va_start(ap, fmt);
+	(void)vsnprintf(path, sizeof(path), fmt, ap);
+	va_end(ap);
+	topo->note = arena_printf(topo->arena, "%s: %s", path, read_reason(err));
+}
+
+/* hwloc makes kinds of core from the same files and takes garbage for a number. */
+static void forget_core_types(struct topo *topo)
+{
+	for (unsigned i = 0; i < topo->n_cpus; i++)
+		topo->cpus[i].core_type = NULL;
+}
+
 static void read_capacities(struct topo *topo, struct host *host)
 {
+	bool is_faulty = false;
+
 	for (unsigned i = 0; i < topo->n_cpus; i++) {
 		int64_t capacity;
-		int r = host_read_i64f(host, &capacity, SYS_CPU "/cpu%u/cpu_capacity",
-				       topo->cpus[i].cpu);
+		unsigned cpu = topo->cpus[i].cpu;
+		int r = host_read_i64f(host, &capacity, SYS_CPU "/cpu%u/cpu_capacity", cpu);
 
-		if (r == 0)
+		if (r == 0 && (capacity < 0 || capacity > INT32_MAX))
+			r = -ERANGE;
+		if (r == 0) {
 			topo->cpus[i].capacity = capacity;
-		else if (i == 0)
+			continue;
+		}
+		if (i == 0 && errno_is_absent(-r))
 			return; /* no CPU has it: one question, not a thousand */
+		is_faulty |= !errno_is_absent(-r);
+		note(topo, r, SYS_CPU "/cpu%u/cpu_capacity", cpu);
 	}
+	if (is_faulty)
+		forget_core_types(topo);
 }
 
 /* The package that holds all of the set, or NULL. */
@@ -294,6 +333,21 @@ static const char *package_around(struct topo *topo, const struct cpuset *set)
 	return NULL;
 }
 
+/* One number for every node. */
+static int check_distances(const char *text, unsigned n)
+{
+	struct scan scan = {text};
+	uint64_t distance;
+
+	for (unsigned i = 0; i < n; i++) {
+		if (scan_u64(&scan, &distance) < 0)
+			return -EINVAL;
+		if (distance > INT32_MAX)
+			return -ERANGE;
+	}
+	return scan_u64(&scan, &distance) == -ENODATA && !*scan.at ? 0 : -EINVAL;
+}
+
 /* The kernel's line is already in the order of the nodes. Reading it here rather than by libnuma
  * alone makes it part of a recording. */
 static const char *distances(struct topo *topo, struct host *host, unsigned from)
@@ -301,8 +355,15 @@ static const char *distances(struct topo *topo, struct host *host, unsigned from
 	_cleanup_(freep) char *text = xcalloc(topo->n_nodes + 1, 12);
 	size_t size = ((size_t)topo->n_nodes + 1) * 12, used = 0;
 
-	if (host_readf(host, text, size, "sys/devices/system/node/node%u/distance", from) > 0)
-		return arena_strdup(topo->arena, read_trim(text));
+	ssize_t n = host_readf(host, text, size, NODE_DISTANCE, from);
+	int r = n < 0 ? (int)n : check_distances(read_trim(text), topo->n_nodes);
+
+	if (r == 0)
+		return arena_strdup(topo->arena, text);
+	if (!errno_is_absent(-r)) {
+		note(topo, r, NODE_DISTANCE, from);
+		return NULL;
+	}
 	for (unsigned i = 0; i < topo->n_nodes; i++) {
 		unsigned distance;
 
@@ -368,7 +429,7 @@ int topo_load(struct topo *topo, struct host *host, const struct cpuset *online,
 			*ret_note = arena_printf(
 				topo->arena,
 				"hwloc: %s: packages and cores from sysfs, caches unknown",
-				strerrordesc_np(-r));
+				read_reason(r));
 		r = topo_from_sysfs(topo, host);
 	}
 	if (r < 0)
@@ -383,5 +444,7 @@ int topo_load(struct topo *topo, struct host *host, const struct cpuset *online,
 	topo->possible = topo->present;
 	if (cpus_possible(host, &possible) == 0)
 		topo->possible = topo_list(topo, &possible);
+	if (!*ret_note)
+		*ret_note = topo->note;
 	return 0;
 }

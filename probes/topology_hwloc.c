@@ -27,8 +27,8 @@ static void take_group(struct topo_cpu *cpu, enum topo_level level, hwloc_obj_t 
 	if (!obj)
 		return;
 	cpu->group[level] = (int)obj->logical_index;
-	/* The kernel's -1 comes back as hwloc's "unknown index"; others may exceed 2^31. */
-	cpu->os[level] = obj->os_index == HWLOC_UNKNOWN_INDEX ? -1 : (int64_t)obj->os_index;
+	/* The kernel's -1 comes back as hwloc's "unknown index", -5 as 4294967291. */
+	cpu->os[level] = topo_id(obj->os_index);
 }
 
 static void take_pu(struct topo *topo, hwloc_topology_t hw, hwloc_obj_t pu)

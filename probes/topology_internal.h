@@ -65,6 +65,7 @@ struct topo {
 	unsigned n_caches;
 	const char *cpu_model; /* NULL: unknown */
 	const char *online, *present, *possible;
+	const char *note; /* NULL, or the first file that was not readable and why */
 };
 
 void topo_init(struct topo *topo);
@@ -81,6 +82,8 @@ int topo_from_hwloc(struct topo *topo, struct host *host) _must_check_;
 int topo_from_sysfs(struct topo *topo, struct host *host) _must_check_;
 
 /* For the sources. */
+/* The kernel prints ids as int: what does not fit is "unknown", like its own -1. */
+int64_t topo_id(int64_t id);
 void topo_sysfs_nodes(struct topo *topo,
 		      struct host *host); /* leaves nodes alone when sysfs has none */
 struct topo_cpu *topo_cpu(struct topo *topo, unsigned cpu); /* NULL: none */

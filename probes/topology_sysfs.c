@@ -56,7 +56,8 @@ static int64_t id_from(struct host *host, unsigned cpu, const char *name)
 {
 	int64_t id;
 
-	return host_read_i64f(host, &id, SYS_CPU "/cpu%u/topology/%s", cpu, name) < 0 ? -1 : id;
+	return host_read_i64f(host, &id, SYS_CPU "/cpu%u/topology/%s", cpu, name) < 0 ? -1
+										      : topo_id(id);
 }
 
 int topo_from_sysfs(struct topo *topo, struct host *host)

@@ -303,14 +303,134 @@ static void test_empty_affinity(void **state)
 	fixture_done(&f);
 }
 
+/* Values that nobody misses at once: a fault in them is said all the same. */
+static void test_metadata(void **state)
+{
+	static const struct {
+		const struct probe *probe;
+		const char *path, *content, *key, *metric;
+		enum value_state state;
+	} cases[] = {
+		{&probe_irq, "sys/kernel/irq/11/chip_name", "\x1b[31m", "irq:11", "chip",
+		 VALUE_FAULT},
+		{&probe_irq, "sys/kernel/irq/11/hwirq", "x", "irq:11", "hwirq", VALUE_FAULT},
+		{&probe_irq, "sys/kernel/irq/11/type", "-5", "irq:11", "type", VALUE_FAULT},
+		{&probe_irq, "proc/irq/9/node", "node", "irq:9", "node_id", VALUE_FAULT},
+		{&probe_topology, NODE_DIR "/node0/distance", "10 20 30", "node:0", "distances",
+		 VALUE_ABSENT},
+		{&probe_topology, NODE_DIR "/node0/distance", "10", "node:0", "distances",
+		 VALUE_ABSENT},
+		{&probe_topology, NODE_DIR "/node0/distance", "10 x", "node:0", "distances",
+		 VALUE_ABSENT},
+		{&probe_topology, CPU_DIR "/cpu0/cpu_capacity", "fast", "cpu:0", "capacity",
+		 VALUE_ABSENT},
+		{&probe_cpuidle, CPU_DIR "/cpu0/cpuidle/state0/disable", "off", "cstate:0/0",
+		 "disabled", VALUE_FAULT},
+		{&probe_nic, "sys/class/net/eth0/device/numa_node", "a", "nic:eth0", "node_id",
+		 VALUE_FAULT},
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct fixture f;
+
+		start_with(&f, cases[i].probe, cases[i].path, cases[i].content);
+		assert_int_equal(fixture_status(&f), SAMPLE_OK);
+		assert_int_equal(fixture_state(&f, cases[i].key, cases[i].metric), cases[i].state);
+		assert_error(&f, cases[i].path, "not in the expected format");
+		fixture_done(&f);
+	}
+}
+
+/* What the kernel itself writes for "none" is no fault. */
+static void test_metadata_none(void **state)
+{
+	static const struct {
+		const char *path, *content;
+	} cases[] = {
+		{"sys/kernel/irq/11/chip_name", ""},
+		{"sys/kernel/irq/11/hwirq", ""},
+		{"sys/kernel/irq/11/hwirq", "18446744073709551615"},
+		{"proc/irq/9/node", "-1"},
+	};
+	struct fixture f;
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+		start_with(&f, &probe_irq, cases[i].path, cases[i].content);
+		assert_string_equal(fixture_error(&f), "");
+		fixture_done(&f);
+	}
+	start_with(&f, &probe_topology, CPU_DIR "/cpu0/cpu_capacity", "1024");
+	assert_int_equal(fixture_u64(&f, "cpu:0", "capacity"), 1024);
+	fixture_done(&f);
+}
+
+/* A recovered file is read again although nothing else about its interrupt changed. */
+static void test_metadata_recovers(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	start_with(&f, &probe_irq, "proc/irq/9/node", "?");
+	host_fake_file(f.host, "proc/irq/9/node", "0");
+	fixture_run(&f);
+	assert_int_equal(fixture_u64(&f, "irq:9", "node_id"), 0);
+	assert_string_equal(fixture_error(&f), "");
+	fixture_done(&f);
+}
+
+/* Not an argument, a character or a connection: what a reader of the file can act upon. */
+static void test_reasons(void **state)
+{
+	static const struct {
+		int err;
+		const char *words;
+	} cases[] = {
+		{EINVAL, "not in the expected format"},
+		{EILSEQ, "contains NUL bytes"},
+		{EFBIG, "larger than expected"},
+		{EIO, "Input/output error"},
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct fixture f;
+
+		fixture_fake(&f, &probe_softirq);
+		fake_machine_put(f.host);
+		host_fake_error(f.host, "proc/softirqs", cases[i].err);
+		fixture_run(&f);
+		assert_error(&f, "proc/softirqs", cases[i].words);
+		fixture_done(&f);
+	}
+}
+
+static void test_negative_ids(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	start_with(&f, &probe_topology, CPU_DIR "/cpu2/topology/core_id", "-5");
+	assert_true(fixture_f64(&f, "cpu:2", "core_id") == -1);
+	assert_non_null(snapshot_find(f.snap, "core:0.1")); /* counted, as an id is missing */
+	fixture_done(&f);
+	start_with(&f, &probe_topology, CPU_DIR "/cpu2/topology/core_id", "4294967291");
+	assert_true(fixture_f64(&f, "cpu:2", "core_id") == -1);
+	fixture_done(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_healthy),	    cmocka_unit_test(test_errors),
-		cmocka_unit_test(test_missing),	    cmocka_unit_test(test_garbage),
-		cmocka_unit_test(test_nth_call),    cmocka_unit_test(test_cut_anywhere),
-		cmocka_unit_test(test_empty_host),  cmocka_unit_test(test_cut_interrupts),
-		cmocka_unit_test(test_cut_version), cmocka_unit_test(test_empty_affinity),
+		cmocka_unit_test(test_healthy),		  cmocka_unit_test(test_errors),
+		cmocka_unit_test(test_missing),		  cmocka_unit_test(test_garbage),
+		cmocka_unit_test(test_nth_call),	  cmocka_unit_test(test_cut_anywhere),
+		cmocka_unit_test(test_empty_host),	  cmocka_unit_test(test_cut_interrupts),
+		cmocka_unit_test(test_cut_version),	  cmocka_unit_test(test_empty_affinity),
+		cmocka_unit_test(test_metadata),	  cmocka_unit_test(test_metadata_none),
+		cmocka_unit_test(test_metadata_recovers), cmocka_unit_test(test_reasons),
+		cmocka_unit_test(test_negative_ids),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
