@@ -138,6 +138,17 @@ const char *step_explain(const struct step_class *class, int err)
 	return text ? text : strerror(-err);
 }
 
+bool plan_changes_nothing(const struct plan *plan)
+{
+	for (unsigned i = 0; i < plan->n_steps; i++) {
+		const struct plan_step *step = &plan->steps[i];
+
+		if (step_values_equal(step->class, step->old_value, step->new_value) != 1)
+			return false;
+	}
+	return true;
+}
+
 int plan_step_path(const struct plan_step *step, char *buf, size_t size)
 {
 	if (size < 2)

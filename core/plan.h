@@ -37,6 +37,8 @@ void plan_title_add(struct plan *plan, const char *fmt, ...) _printf_(2, 3);
  * why is "" or a warning. -EEXIST: the plan has this object already, -E2BIG: too many steps. */
 int plan_add(struct plan *plan, struct host *host, const struct step_class *class,
 	     const char *object, const char *new_value, char *why, size_t why_size) _must_check_;
+/* True: every object has its wished value already, there is nothing to apply. */
+bool plan_changes_nothing(const struct plan *plan);
 /* The path a step will write, "/" in front, for the preview. */
 int plan_step_path(const struct plan_step *step, char *buf, size_t size);
 /* Compares two values as the class does; negative errno when one of them does not parse. 1 equal, 0

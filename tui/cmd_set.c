@@ -167,10 +167,21 @@ static int print_json(uint64_t id, const char *state, const struct plan *plan,
 	return change_print_json(object);
 }
 
+/* A trial of nothing would still have to be kept or taken back. */
+static int print_unchanged(const struct options *options, const struct plan *plan)
+{
+	if (options->is_json)
+		return print_json(0, "unchanged", plan, NULL, NULL);
+	printf("already so: nothing to change\n");
+	return cmd_flush();
+}
+
 static int print_dry_run(const struct options *options, const struct plan *plan)
 {
 	if (options->is_json)
 		return print_json(0, "dry_run", plan, NULL, NULL);
+	if (plan_changes_nothing(plan))
+		return print_unchanged(options, plan);
 	printf("would write (nothing is written):\n");
 	change_print_steps(plan, NULL);
 	return cmd_flush();
@@ -336,6 +347,8 @@ int cmd_set(struct context *context)
 	if (context->is_read_only)
 		return cmd_error("set", "%s",
 				 context->why_read_only ? context->why_read_only : "read only");
+	if (plan_changes_nothing(plan))
+		return print_unchanged(&options, plan);
 	status = open_guard(context, event, &guard, &is_own);
 	if (status != EXIT_DONE)
 		return status;

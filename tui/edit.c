@@ -134,7 +134,7 @@ void edit_key(struct ui *ui, const struct key *key, struct ui_action *ret)
 	if (key->code == KEYCODE_ENTER) {
 		if (strcmp(edit->input.text, edit->old_value) == 0) {
 			snprintf(edit->error, sizeof(edit->error),
-				 "that is the value now: type another one, or Esc");
+				 "already so: type another value, or Esc");
 			return;
 		}
 		ui->mode = MODE_PLANNING;

@@ -63,6 +63,12 @@ void ui_planned(struct ui *ui, int result, const struct plan *plan, const char *
 			 why[0] ? why : strerror(-result));
 		return;
 	}
+	if (plan_changes_nothing(plan)) { /* "0,1" where it shows "0-1" */
+		ui->mode = MODE_EDIT;
+		snprintf(ui->edit.error, sizeof(ui->edit.error),
+			 "already so: type another value, or Esc");
+		return;
+	}
 	free(ui->plan);
 	ui->plan = xcalloc(1, sizeof(*ui->plan));
 	*ui->plan = *plan;

@@ -147,6 +147,26 @@ static void test_full(void **state)
 	host_close(host);
 }
 
+static void test_nothing(void **state)
+{
+	_cleanup_(freep) struct plan *plan = xcalloc(1, sizeof(*plan));
+	char why[256];
+	struct host *host;
+
+	(void)state;
+	assert_int_equal(host_open_fake(&host), 0);
+	host_fake_file(host, "sys/list", "0-1\n");
+	host_fake_file(host, "sys/number", "5\n");
+	plan_init(plan);
+	assert_int_equal(plan_add(plan, host, &list_class, "word:list", "1,0", why, sizeof(why)),
+			 0);
+	assert_true(plan_changes_nothing(plan));
+	assert_int_equal(plan_add(plan, host, &number_class, "word:number", "6", why, sizeof(why)),
+			 0);
+	assert_false(plan_changes_nothing(plan));
+	host_close(host);
+}
+
 static void test_title(void **state)
 {
 	_cleanup_(freep) struct plan *plan = xcalloc(1, sizeof(*plan));
@@ -166,6 +186,7 @@ int main(void)
 		cmocka_unit_test(test_normalise), cmocka_unit_test(test_equal),
 		cmocka_unit_test(test_too_long),  cmocka_unit_test(test_add),
 		cmocka_unit_test(test_full),	  cmocka_unit_test(test_title),
+		cmocka_unit_test(test_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
