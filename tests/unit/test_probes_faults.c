@@ -13,6 +13,7 @@
 
 #include "tests/unit/fake_machine.h"
 #include "tests/unit/probe_fixture.h"
+#include "tests/unit/tree.h"
 
 static const struct probe *const probes[] = {
 	&probe_topology, &probe_kernel,	 &probe_isolation, &probe_cpu,	      &probe_schedstat,
@@ -420,6 +421,49 @@ static void test_negative_ids(void **state)
 	fixture_done(&f);
 }
 
+/* hwloc reads the same files and takes whatever is there for a number. */
+static void test_captured_garbage(void **state)
+{
+	static const char *const files[][2] = {
+		{CPU_DIR "/online", "0-1"},
+		{CPU_DIR "/present", "0-1"},
+		{CPU_DIR "/possible", "0-1"},
+		{CPU_DIR "/cpu0/topology/physical_package_id", "0"},
+		{CPU_DIR "/cpu0/topology/core_id", "0"},
+		{CPU_DIR "/cpu0/topology/core_siblings", "3"},
+		{CPU_DIR "/cpu0/topology/thread_siblings", "1"},
+		{CPU_DIR "/cpu0/cpu_capacity", "1024"},
+		{CPU_DIR "/cpu1/topology/physical_package_id", "0"},
+		{CPU_DIR "/cpu1/topology/core_id", "-5"},
+		{CPU_DIR "/cpu1/topology/core_siblings", "3"},
+		{CPU_DIR "/cpu1/topology/thread_siblings", "2"},
+	};
+	static const char *const capacities[] = {"1024", "512", "lots"};
+	struct host *host = NULL;
+	struct fixture f;
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(capacities); i++) {
+		const struct probe *probe = &probe_topology;
+		struct tree *tree = tree_new();
+
+		for (unsigned j = 0; j < ARRAY_SIZE(files); j++)
+			tree_file(tree, files[j][0], files[j][1]);
+		tree_file(tree, CPU_DIR "/cpu1/cpu_capacity", capacities[i]);
+		assert_int_equal(host_open_captured(tree->dir, &host), 0);
+		fixture_init(&f, host, &probe, 1);
+		fixture_run(&f);
+		tree_free(tree);
+		assert_int_equal(fixture_state(&f, "cpu:1", "core_type"),
+				 i == 1 ? VALUE_OK : VALUE_ABSENT);
+		assert_true(fixture_f64(&f, "cpu:1", "core_id") == -1);
+		assert_non_null(snapshot_find(f.snap, "core:0.1"));
+		if (i == 2)
+			assert_error(&f, "cpu1/cpu_capacity", "not in the expected format");
+		fixture_done(&f);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -430,7 +474,7 @@ int main(void)
 		cmocka_unit_test(test_cut_version),	  cmocka_unit_test(test_empty_affinity),
 		cmocka_unit_test(test_metadata),	  cmocka_unit_test(test_metadata_none),
 		cmocka_unit_test(test_metadata_recovers), cmocka_unit_test(test_reasons),
-		cmocka_unit_test(test_negative_ids),
+		cmocka_unit_test(test_negative_ids),	  cmocka_unit_test(test_captured_garbage),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
