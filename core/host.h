@@ -33,7 +33,8 @@ enum host_kind { HOST_LIVE, HOST_CAPTURED, HOST_SYNTHETIC, HOST_FAKE, HOST_SCRAT
 
 int host_open_live(struct host **ret) _must_check_;
 int host_open_captured(const char *dir, struct host **ret) _must_check_;
-/* -EINVAL when hwloc does not take the description. */
+/* -E2BIG: more than CPUSET_MAX CPUs; -ERANGE: too long or too many levels; -EINVAL: hwloc does not
+ * understand it. */
 int host_open_synthetic(const char *description, struct host **ret) _must_check_;
 int host_open_fake(struct host **ret) _must_check_;
 int host_open_scratch(const char *dir, struct host **ret) _must_check_;

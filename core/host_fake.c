@@ -419,12 +419,17 @@ int host_open_fake(struct host **ret)
 int host_open_synthetic(const char *description, struct host **ret)
 {
 	hwloc_topology_t topology;
+	int r = host_topology_check_size(description);
+
+	if (r < 0)
+		return r;
+
 	struct host *host = host_new(HOST_SYNTHETIC, &synthetic_ops);
 
 	host->fake = xcalloc(1, sizeof(*host->fake));
 	host->synthetic = xstrdup(description);
 
-	int r = host_topology_synthetic(host, &topology);
+	r = host_topology_synthetic(host, &topology);
 	if (r < 0) {
 		host_close(host);
 		return -EINVAL;

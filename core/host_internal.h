@@ -85,6 +85,8 @@ void host_record_list(struct host *host, const char *path, const struct host_nam
 /* host_topology.c */
 int host_topology_live(struct host *host, struct hwloc_topology **ret);
 int host_topology_xml(struct host *host, struct hwloc_topology **ret);
+/* -E2BIG: more than CPUSET_MAX CPUs. -ERANGE: too long, or far too many objects for so many. */
+int host_topology_check_size(const char *description) _must_check_;
 int host_topology_synthetic(struct host *host, struct hwloc_topology **ret);
 int host_topology_none(struct host *host, struct hwloc_topology **ret);
 int host_topology_new(struct hwloc_topology **ret); /* initialised with our filters and flags */

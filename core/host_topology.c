@@ -1,12 +1,17 @@
 /* hwloc for each kind of host. Where a captured tree is read, see host_confine.c. */
+#include <ctype.h>
 #include <errno.h>
 #include <hwloc.h>
 #include <limits.h>
 #include <numa.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/host_internal.h"
 #include "core/parse.h"
+
+#define DESCRIPTION_MAX 4096u
+#define DESCRIPTION_OBJECTS_MAX (8 * (uint64_t)CPUSET_MAX)
 
 /*
  * What hwloc would do beyond reading sysfs: talk to GPU libraries and X servers, run CPUID on every
@@ -86,6 +91,57 @@ int host_topology_xml(struct host *host, struct hwloc_topology **ret)
 		return -EINVAL;
 	}
 	return load(topology, ret);
+}
+
+/* Behind the attributes that begin here: to the first ')', as hwloc reads them. */
+static const char *skip_attributes(const char *at)
+{
+	return at + strcspn(at, ")");
+}
+
+static const char *skip_memory(const char *at)
+{
+	while (*at && *at != ']')
+		at = *at == '(' ? skip_attributes(at) : at + 1;
+	return at;
+}
+
+/*
+ * Every count of a description ("pack:2 l3:4(size=1MB) 8 [numa] pu:2") multiplies the objects of
+ * the levels below it, and hwloc builds whatever it is asked for: minutes and gigabytes for a slip
+ * of the keyboard. A zero is left to hwloc, which refuses it.
+ */
+int host_topology_check_size(const char *description)
+{
+	uint64_t product = 1, objects = 1;
+	char before = ' ';
+
+	if (strnlen(description, DESCRIPTION_MAX + 1) > DESCRIPTION_MAX)
+		return -ERANGE;
+	for (const char *at = description; *at; before = *at, at += *at != '\0') {
+		char *end;
+
+		if (*at == '(')
+			at = skip_attributes(at);
+		else if (*at == '[')
+			at = skip_memory(at);
+		if (!isdigit((unsigned char)*at) || isalnum((unsigned char)before))
+			continue; /* "l3:2": the 3 is part of a name */
+
+		/* Base 0 and the value at overflow are hwloc's too. */
+		unsigned long long count = strtoull(at, &end, 0);
+
+		at = end - 1;
+		if (count > CPUSET_MAX)
+			return -E2BIG;
+		product *= count ? count : 1;
+		objects += product;
+		if (product > CPUSET_MAX)
+			return -E2BIG;
+		if (objects > DESCRIPTION_OBJECTS_MAX)
+			return -ERANGE;
+	}
+	return 0;
 }
 
 int host_topology_synthetic(struct host *host, struct hwloc_topology **ret)

@@ -250,6 +250,10 @@ static int open_host(const struct options *options, struct host **ret)
 	}
 	if (options->topology) {
 		int err = host_open_synthetic(options->topology, ret);
+		if (err == -E2BIG)
+			return cmd_error("--topology", "more than %u CPUs", CPUSET_MAX);
+		if (err == -ERANGE)
+			return cmd_error("--topology", "too long or too many levels");
 		return err < 0 ? cmd_error("--topology",
 					   "hwloc does not understand '%s': try 'pack:2 numa:1 "
 					   "l3:2 core:4 pu:2'",

@@ -268,6 +268,44 @@ static void test_synthetic(void **state)
 	host_close(host);
 }
 
+/* Refused before hwloc builds millions of objects. */
+static void test_synthetic_size(void **state)
+{
+	static const char *const large[] = {
+		"pack:99999 core:9999 pu:2",
+		"pack:64 core:64 pu:3",
+		"pu:8193",
+		"8193",
+		"64 64 3",
+		"pack:99999999999999999999999999 pu:2",
+		"pack:4294967297 core:4294967297 pu:4294967297",
+		"pack:0x2001",
+		"pack:1(size=((1)) pu:99999",
+		"pack:1(memory=1GB)pu:99999",
+		"[numa(memory=1GB)] pack:1 pu:99999",
+	};
+	static const char *const fitting[] = {
+		"pack:8 pu:1024",
+		"pack:2(memory=99999999) l3:2(size=33554432) core:4 pu:2(indexes=core:pu)",
+		"pack:2 [numa(memory=99999)] [numa(memory=99999)] core:4 pu:2",
+		"2 4 2",
+	};
+	struct host *host = NULL;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(large); i++)
+		assert_int_equal(host_open_synthetic(large[i], &host), -E2BIG);
+	assert_int_equal(host_open_synthetic(
+				 "pack:8192 l3:1 l2:1 l1:1 core:1 l1i:1 die:1 group:1 pu:1", &host),
+			 -ERANGE);
+	assert_int_equal(host_open_synthetic("pack:0 pu:2", &host), -EINVAL);
+	for (size_t i = 0; i < ARRAY_SIZE(fitting); i++) {
+		if (host_open_synthetic(fitting[i], &host) < 0)
+			fail_msg("%s", fitting[i]);
+		host_close(host);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -282,6 +320,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_rest, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_distance, setup, teardown),
 		cmocka_unit_test(test_synthetic),
+		cmocka_unit_test(test_synthetic_size),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
