@@ -68,6 +68,7 @@ struct guard_queued {
 struct guard_client {
 	int fd; /* -1: free */
 	uint64_t serial;
+	pid_t pid; /* of whoever connected, for people */
 };
 
 struct guard_process {

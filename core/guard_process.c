@@ -284,6 +284,7 @@ static void on_connect(struct guard_process *guard)
 		wire_grow_buffers(fd);
 		guard->clients[i].fd = fd;
 		guard->clients[i].serial = ++guard->next_serial;
+		guard->clients[i].pid = peer.pid;
 		send_state(guard, fd, guard->state, guard->state_text);
 		fd = -1;
 		return;

@@ -57,8 +57,23 @@ static uint64_t entry_deadline(const struct guard_process *guard, const struct g
 	/* One that is being taken back has none any more, or the timer would fire all the while. */
 	if (entry->header.is_kept || entry->is_residue || entry->is_wanted_back)
 		return 0;
-	return entry->exact_deadline_ns ? entry->exact_deadline_ns
-					: guard->last_touch_ns + GUARD_DEFAULT_DEADLINE_NS;
+
+	uint64_t first = entry->exact_deadline_ns
+				 ? entry->exact_deadline_ns
+				 : guard->last_touch_ns + GUARD_DEFAULT_DEADLINE_NS;
+
+	/* An earlier trial of the same object takes this one back with it. */
+	for (unsigned i = 0; i < guard->n_entries && guard->entries[i] != entry; i++) {
+		const struct guard_entry *earlier = guard->entries[i];
+
+		if (earlier->header.id >= entry->header.id ||
+		    !guard_plans_overlap(&earlier->applied.plan, &entry->applied.plan))
+			continue;
+		uint64_t theirs = entry_deadline(guard, earlier);
+		if (theirs && theirs < first)
+			first = theirs;
+	}
+	return first;
 }
 
 uint64_t guard_stack_deadline(const struct guard_process *guard)
@@ -158,13 +173,18 @@ static void start_job(struct guard_process *guard, struct guard_job *job)
 		guard_stack_job_done(guard);
 }
 
+static pid_t who_asked(const struct guard_process *guard, const struct guard_origin *origin)
+{
+	return origin->slot >= 0 ? guard->clients[origin->slot].pid : guard->who_pid;
+}
+
 static void do_apply(struct guard_process *guard, const struct guard_queued *queued)
 {
 	uint64_t id;
 
 	if (refuse_apply(guard, queued))
 		return;
-	int err = undo_next_id(guard->store.dirfd, &id);
+	int err = guard_store_next_id(&guard->store, &id);
 	if (err) {
 		refuse(guard, &queued->origin, 0, err, "the run directory cannot be read");
 		return;
@@ -178,7 +198,7 @@ static void do_apply(struct guard_process *guard, const struct guard_queued *que
 	job->plan = queued->plan;
 	job->header = (struct undo_header){
 		.id = id,
-		.who_pid = guard->who_pid,
+		.who_pid = who_asked(guard, &queued->origin),
 		.deadline_boottime_ns = now + (job->revert_after_ns ? job->revert_after_ns
 								    : GUARD_DEFAULT_DEADLINE_NS),
 	};
@@ -545,9 +565,10 @@ static void file_applied(struct guard_process *guard, struct guard_job *job)
 		if (job->revert_after_ns)
 			entry->exact_deadline_ns = guard_boottime_ns() + job->revert_after_ns;
 		guard->last_touch_ns = guard_boottime_ns();
-		event->deadline_boottime_ns = entry_deadline(guard, entry);
 		entry->applied = *event;
 		insert_entry(guard, entry);
+		event->deadline_boottime_ns = entry_deadline(guard, entry);
+		entry->applied.deadline_boottime_ns = event->deadline_boottime_ns;
 	}
 	guard_process_send(guard, &job->origin, event);
 	int result = event->transaction == TRANSACTION_TRIAL	 ? 0

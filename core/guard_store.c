@@ -128,13 +128,45 @@ static pid_t read_holder(int fd)
 	return parse_u64(text, &pid) || pid > INT_MAX ? 0 : (pid_t)pid;
 }
 
-static void write_holder(int fd)
+/* The lock file's second line; 0 when there is none. */
+static uint64_t read_last_id(int fd)
 {
-	char text[32];
-	int len = snprintf(text, sizeof(text), "%d\n", (int)getpid());
+	char text[64] = "";
+	uint64_t id;
 
-	if (ftruncate(fd, 0) == 0)
-		(void)!pwrite(fd, text, (size_t)len, 0);
+	if (pread(fd, text, sizeof(text) - 1, 0) <= 0)
+		return 0;
+	char *line = strchr(text, '\n');
+	if (!line)
+		return 0;
+	line[1 + strcspn(line + 1, "\n")] = '\0';
+	return parse_u64(line + 1, &id) ? 0 : id;
+}
+
+/* Information for people and for the next instance; the lock is what counts. */
+static void write_lock_file(int fd, uint64_t last_id)
+{
+	char text[64];
+	int len = snprintf(text, sizeof(text), "%d\n%llu\n", (int)getpid(),
+			   (unsigned long long)last_id);
+
+	if (pwrite(fd, text, (size_t)len, 0) == len)
+		(void)!ftruncate(fd, len);
+}
+
+int guard_store_next_id(struct guard_store *store, uint64_t *ret)
+{
+	uint64_t id;
+	int err = undo_next_id(store->dirfd, &id);
+
+	if (err)
+		return err;
+	if (id <= store->last_id && store->last_id < UINT32_MAX)
+		id = store->last_id + 1;
+	store->last_id = id;
+	write_lock_file(store->lock_fd, id);
+	*ret = id;
+	return 0;
 }
 
 /* True when the lock file is still the one that is open: a removed one guards nothing. */
@@ -161,7 +193,8 @@ int guard_store_lock(struct guard_store *store, unsigned patience_ms, pid_t *ret
 		if (fd < 0 && errno != EINTR)
 			return -errno;
 		if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0 && is_current(store, fd)) {
-			write_holder(fd);
+			store->last_id = read_last_id(fd);
+			write_lock_file(fd, store->last_id);
 			store->lock_fd = fd;
 			fd = -1;
 			return 0;

@@ -13,6 +13,7 @@ struct guard_store {
 	const struct guard_options *options;
 	struct host *host; /* the one that is written; owned */
 	char boot_id[40];
+	uint64_t last_id; /* the highest transaction id ever given, from the lock file */
 };
 
 /* Opens the run directory; may_create makes it when it is missing. It must be a directory of ours
@@ -20,6 +21,9 @@ struct guard_store {
 int guard_store_open(struct guard_store *store, const struct guard_options *options,
 		     bool may_create, char *why, size_t why_size) _must_check_;
 void guard_store_close(struct guard_store *store); /* releases the lock */
+/* An id no transaction had since the run directory was made, so that `keep 7` never means another
+ * transaction than the 7 that was shown. Needs the lock. */
+int guard_store_next_id(struct guard_store *store, uint64_t *ret) _must_check_;
 /* -EBUSY: somebody holds it after patience_ms; *ret_holder: who, for information (0: unknown). */
 int guard_store_lock(struct guard_store *store, unsigned patience_ms,
 		     pid_t *ret_holder) _must_check_;

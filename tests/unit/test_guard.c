@@ -114,6 +114,39 @@ static void test_stack(void **state)
 	expect(f, affinity, "0-1");
 }
 
+/* What the user is told of the upper trial is when it really goes: with the lower one. */
+static void test_stack_deadline(void **state)
+{
+	struct fixture *f = *state;
+
+	start(f);
+	uint64_t lower = apply(f, &step_class_irq_affinity, "irq:40", "0", 300 * NSEC_PER_MSEC);
+	uint64_t deadline = f->event.deadline_boottime_ns;
+	uint64_t upper = apply(f, &step_class_irq_affinity, "irq:40", "1", 0);
+	assert_int_equal(f->event.deadline_boottime_ns, deadline);
+	wait_transaction(f, upper, TRANSACTION_REVERTED);
+	wait_transaction(f, lower, TRANSACTION_REVERTED);
+	expect(f, affinity, "0-1");
+}
+
+/* `keep 1` must never mean another change than the 1 that was shown, in any later instance. */
+static void test_ids_are_not_used_again(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t last = 0;
+
+	for (int i = 0; i < 3; i++) {
+		start(f);
+		uint64_t id = apply(f, &step_class_irq_affinity, "irq:40", "0", 0);
+		assert_true(id > last);
+		last = id;
+		assert_int_equal(guard_undo(f->guard, id), 0);
+		wait_transaction(f, id, TRANSACTION_REVERTED);
+		guard_close(f->guard);
+		f->guard = NULL;
+	}
+}
+
 static void test_foreign(void **state)
 {
 	struct fixture *f = *state;
@@ -259,12 +292,13 @@ static void test_many_starts(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_undo),	TEST(test_close),
-		TEST(test_keep),	TEST(test_locked),
-		TEST(test_deadline),	TEST(test_stack),
-		TEST(test_foreign),	TEST(test_refused),
-		TEST(test_cancel),	TEST(test_close_while_applying),
-		TEST(test_bad_run_dir), TEST(test_many_starts),
+		TEST(test_undo),	   TEST(test_close),
+		TEST(test_keep),	   TEST(test_locked),
+		TEST(test_deadline),	   TEST(test_stack),
+		TEST(test_foreign),	   TEST(test_refused),
+		TEST(test_cancel),	   TEST(test_close_while_applying),
+		TEST(test_bad_run_dir),	   TEST(test_many_starts),
+		TEST(test_stack_deadline), TEST(test_ids_are_not_used_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
