@@ -170,5 +170,6 @@ void edit_draw(const struct ui *ui, const struct pane *pane)
 	else if (edit->error[0])
 		y += widget_paragraph(&in, y, ROLE_DIALOG_ERROR, edit->error, in.width);
 	(void)pane_text(&in, 0, in.height - 1, ROLE_DIALOG,
-			"Enter preview (writes nothing yet)   Esc cancel");
+			in.width < 48 ? "Enter preview   Esc cancel"
+				      : "Enter preview (writes nothing yet)   Esc cancel");
 }

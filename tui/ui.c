@@ -121,6 +121,12 @@ static void open_search(struct ui *ui)
 	ui->mode = MODE_SEARCH;
 }
 
+static void open_help(struct ui *ui)
+{
+	ui->help_top = 0;
+	ui->mode = MODE_HELP;
+}
+
 static void keep(struct ui *ui, const struct frame *frame, struct ui_action *ret)
 {
 	const struct session_change *c = session_open_trial(frame->session);
@@ -159,7 +165,7 @@ static bool common_command(struct ui *ui, const struct frame *frame, enum comman
 	if (actions[command] != ACTION_NONE)
 		ret->type = actions[command];
 	else if (command == COMMAND_HELP)
-		ui->mode = MODE_HELP;
+		open_help(ui);
 	else if (command == COMMAND_VIEW)
 		select_by_key(ui, key);
 	else if (command == COMMAND_NEXT_VIEW)
@@ -205,13 +211,16 @@ static void click(struct ui *ui, const struct frame *frame, int x, int y)
 	const struct pane *p = &ui->view_pane;
 
 	if (y == ui->tabs_pane.y) {
+		char text[64];
 		int at = 1;
 
 		for (unsigned i = 0; i < view_count; i++) {
-			int n = text_columns(view_registry[i]->name) + 4;
+			int n = ui_tab_text(ui, i, ui->tabs_pane.width, text, sizeof(text));
 
-			if (x >= at && x < at + n)
+			if (x >= at && x < at + n) {
 				ui_select_view(ui, i);
+				return;
+			}
 			at += n;
 		}
 	} else if (view->click && frame->snap && x >= p->x && y >= p->y && x < p->x + p->width &&

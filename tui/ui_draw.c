@@ -3,13 +3,29 @@
 
 #include "tui/ui_internal.h"
 
+/* A narrow screen names only the view it shows; the others keep their key. */
+int ui_tab_text(const struct ui *ui, unsigned i, int width, char *buf, size_t size)
+{
+	int all = 1;
+
+	for (unsigned v = 0; v < view_count; v++)
+		all += text_columns(view_registry[v]->name) + 4;
+	if (all > width && i != ui->view)
+		snprintf(buf, size, " %c ", view_registry[i]->key);
+	else
+		snprintf(buf, size, " %c %s ", view_registry[i]->key, view_registry[i]->name);
+	return text_columns(buf);
+}
+
 static void draw_tabs(const struct ui *ui, const struct pane *pane)
 {
+	char text[64];
 	int x = 1;
 
-	for (unsigned i = 0; i < view_count; i++)
-		x = pane_printf(pane, x, 0, i == ui->view ? ROLE_TAB_ACTIVE : ROLE_TAB, " %c %s ",
-				view_registry[i]->key, view_registry[i]->name);
+	for (unsigned i = 0; i < view_count; i++) {
+		(void)ui_tab_text(ui, i, pane->width, text, sizeof(text));
+		x = pane_text(pane, x, 0, i == ui->view ? ROLE_TAB_ACTIVE : ROLE_TAB, text);
+	}
 }
 
 static int draw_hint(const struct pane *pane, int x, enum command command)
@@ -27,11 +43,28 @@ static int draw_hint(const struct pane *pane, int x, enum command command)
 	return pane_text(pane, x, 0, ROLE_KEY_LABEL, b->label) + 1;
 }
 
+/* With the blank behind it. */
+static int hint_width(const struct pane *pane, enum command command)
+{
+	const struct pane nowhere = pane_sub(pane, 0, 0, 0, 0);
+
+	return command ? draw_hint(&nowhere, 0, command) : 0;
+}
+
+static bool has_hint(const struct view *view, enum command command)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(view->hints); i++) {
+		if (view->hints[i] == command)
+			return true;
+	}
+	return false;
+}
+
 static void draw_bottom(const struct ui *ui, const struct frame *frame, const struct pane *pane)
 {
 	const struct view *view = view_registry[ui->view];
-	bool has_undo = false;
-	int x;
+	enum command keep = COMMAND_NONE, undo = COMMAND_NONE;
+	int x, tail;
 
 	if (ui->mode == MODE_SEARCH) {
 		x = pane_text(pane, 0, 0, ROLE_LABEL, "search: ");
@@ -44,15 +77,22 @@ static void draw_bottom(const struct ui *ui, const struct frame *frame, const st
 		pane_text_in(pane, 0, 0, pane->width, ui->message_role, ui->message);
 		return;
 	}
+	if (!has_hint(view, COMMAND_UNDO) && session_open_trial(frame->session))
+		keep = COMMAND_KEEP;
+	if (!has_hint(view, COMMAND_UNDO) && session_undoable(frame->session))
+		undo = COMMAND_UNDO;
+	/* What does not fit whole is left out: first the view's own. */
+	tail = hint_width(pane, keep) + hint_width(pane, undo) + hint_width(pane, COMMAND_QUIT) - 1;
 	x = draw_hint(pane, 0, COMMAND_HELP);
 	for (unsigned i = 0; i < ARRAY_SIZE(view->hints) && view->hints[i]; i++) {
-		has_undo |= view->hints[i] == COMMAND_UNDO;
-		x = draw_hint(pane, x, view->hints[i]);
+		if (x + hint_width(pane, view->hints[i]) + tail <= pane->width)
+			x = draw_hint(pane, x, view->hints[i]);
 	}
-	if (!has_undo && session_open_trial(frame->session))
-		x = draw_hint(pane, x, COMMAND_KEEP);
-	if (!has_undo && session_undoable(frame->session))
-		x = draw_hint(pane, x, COMMAND_UNDO);
+	tail = hint_width(pane, COMMAND_QUIT) - 1;
+	if (keep && x + hint_width(pane, keep) + tail <= pane->width)
+		x = draw_hint(pane, x, keep);
+	if (undo && x + hint_width(pane, undo) + tail <= pane->width)
+		x = draw_hint(pane, x, undo);
 	(void)draw_hint(pane, x, COMMAND_QUIT);
 }
 
