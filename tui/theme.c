@@ -244,7 +244,9 @@ int theme_load(const char *config_dir, const char *name, struct theme *ret, char
 		r = read_theme(path, ret, why, why_size);
 		if (r == -EINVAL || r == 0)
 			return r;
-		if (r != -ENOENT && r != -ENOTDIR) {
+		/* setpriv and su without a dash leave the other user's HOME: as if none was there.
+		 */
+		if (r != -ENOENT && r != -ENOTDIR && r != -EACCES) {
 			snprintf(why, why_size, "%s: %s", path, strerror(-r));
 			return r;
 		}
