@@ -150,6 +150,11 @@ static bool knobs_command(const struct view *view, void *arg, const struct frame
 	if (command != COMMAND_OPEN && command != COMMAND_EDIT)
 		return false;
 	item = row_at(frame->knobs, state->table.cursor, &target);
+	if (item && !target) {
+		ret->type = UI_MESSAGE;
+		snprintf(ret->text, sizeof(ret->text), "%s has nothing here that could be changed",
+			 item->knob->name);
+	}
 	if (!item || !target)
 		return true;
 	ret->type = UI_EDIT;
