@@ -33,6 +33,7 @@
 #define XML_MAX ((size_t)128 * 1024 * 1024)
 #define WALK_MAX_ENTRIES 2000000u
 #define WALK_MAX_DEPTH 40u
+#define FILE_SIZE_MAX ((off_t)16 * 1024 * 1024)
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define HAS_HUGE_SHADOW 1
@@ -231,6 +232,47 @@ static int write_all(int fd, const char *bytes, size_t len)
 	return 0;
 }
 
+/* hwloc waits for ever at a FIFO and reads whatever it opens to the end. Links stay in the root. */
+static int check_file(int dir_fd, const char *name)
+{
+	struct stat st;
+
+	if (fstatat(dir_fd, name, &st, 0) < 0 || S_ISDIR(st.st_mode))
+		return 0;
+	if (!S_ISREG(st.st_mode))
+		return -EINVAL;
+	return st.st_size > FILE_SIZE_MAX ? -EFBIG : 0;
+}
+
+static int check_files_of(const char *path)
+{
+	DIR *dir = opendir(path);
+	const struct dirent *entry;
+	int r = 0;
+
+	if (!dir)
+		return 0;
+	while (r == 0 && (entry = readdir(dir)))
+		r = entry->d_type == DT_DIR ? 0 : check_file(dirfd(dir), entry->d_name);
+	(void)closedir(dir);
+	return r;
+}
+
+/* The files every topology begins with, so that a trap among them is known at once; for all others
+ * there is the time limit. */
+static int check_first_files(void)
+{
+	static const char *const files[] = {"proc/cpuinfo", "proc/meminfo", "proc/mounts",
+					    "proc/stat",    "proc/version", "proc/cmdline"};
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(files); i++)
+		r = check_file(AT_FDCWD, files[i]);
+	if (r == 0)
+		r = check_files_of("sys/devices/system/cpu");
+	return r < 0 ? r : check_files_of("sys/devices/system/node");
+}
+
 static int load_and_send(int out_fd)
 {
 	hwloc_topology_t topology;
@@ -274,7 +316,9 @@ static int child_main(int out_fd, int root_fd)
 	(void)close(4);
 	drop_capabilities();
 
-	int r = load_and_send(3);
+	int r = check_first_files();
+	if (r == 0)
+		r = load_and_send(3);
 	return r < 0 ? (-r & 0x7f) : 0;
 }
 

@@ -18,7 +18,7 @@
 #include "core/host_internal.h"
 
 #define FIRST_BUFFER ((size_t)4096)
-#define TOPOLOGY_TIMEOUT_MS 10000u
+#define TOPOLOGY_TIMEOUT_MS 3000u
 
 /* Resolution inside the root may have to be tried again while something is being renamed or mounted
  * (openat2(2): EAGAIN). */

@@ -141,19 +141,18 @@ static void test_links_out(void **state)
 	assert_int_equal(count_cpus(fourth), 4);
 }
 
+/* Deep in the tree, where only the time limit helps. */
 static void test_fifo_times_out(void **state)
 {
 	struct fixture *f = *state;
-	_cleanup_(freep) char *online = tree_path(f->tree, "root/sys/devices/system/cpu/online");
-	_cleanup_(freep) char *possible =
-		tree_path(f->tree, "root/sys/devices/system/cpu/possible");
-	_cleanup_(freep) char *cpuinfo = tree_path(f->tree, "root/proc/cpuinfo");
+	_cleanup_(freep) char *siblings =
+		tree_path(f->tree, "root/sys/devices/system/cpu/cpu0/topology/thread_siblings");
 	char *xml = NULL;
 	size_t len = 0;
 
 	make_machine(f, "root", 2);
-	assert_int_equal(unlink(online) | unlink(possible) | unlink(cpuinfo), 0);
-	assert_int_equal(mkfifo(online, 0644) | mkfifo(possible, 0644) | mkfifo(cpuinfo, 0644), 0);
+	assert_int_equal(unlink(siblings), 0);
+	assert_int_equal(mkfifo(siblings, 0644), 0);
 
 	_cleanup_(fd_closep) int fd = open(f->root, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	assert_true(fd >= 0);
@@ -162,6 +161,40 @@ static void test_fifo_times_out(void **state)
 	/* The child is gone, not left behind. */
 	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
 	assert_int_equal(errno, ECHILD);
+}
+
+/* Among the first files a trap is seen before hwloc walks into it. */
+static void test_traps(void **state)
+{
+	static const char *const paths[] = {
+		"root/proc/cpuinfo",
+		"root/sys/devices/system/cpu/online",
+		"root/sys/devices/system/cpu/isolated",
+	};
+	struct fixture *f = *state;
+
+	make_machine(f, "root", 2);
+	tree_file(f->tree, paths[2], "");
+
+	_cleanup_(fd_closep) int fd = open(f->root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
+		_cleanup_(freep) char *path = tree_path(f->tree, paths[i]);
+		_cleanup_(freep) char *saved = xasprintf("%s/saved", f->tree->dir);
+		char *xml = NULL;
+		size_t len = 0;
+
+		assert_int_equal(rename(path, saved), 0);
+		assert_int_equal(mkfifo(path, 0644), 0);
+		assert_int_equal(host_confine_topology(fd, 30000, &xml, &len), -EINVAL);
+		assert_int_equal(unlink(path), 0);
+		tree_file(f->tree, paths[i], "");
+		assert_int_equal(truncate(path, (off_t)1 << 36), 0);
+		assert_int_equal(host_confine_topology(fd, 30000, &xml, &len), -EFBIG);
+		assert_null(xml);
+		assert_int_equal(rename(saved, path), 0);
+	}
+	assert_int_equal(count_cpus(f->root), 2);
 }
 
 /* Garbage in every file: an error or a topology, within the time. */
@@ -344,6 +377,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_no_sys, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_links_out, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_fifo_times_out, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_traps, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_garbage, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_unprivileged, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_confinement, setup, teardown),
