@@ -30,11 +30,15 @@ static void add_text(struct json_object *object, const char *key, const char *te
 	json_object_object_add(object, key, json_object_new_string(text));
 }
 
-/* "error" is null when the step is as wished. */
+/* "error" says why a step failed; what is worth knowing of one that did not (pending, partial) is
+ * its "note". */
 static void add_outcome(struct json_object *object, const struct change_step_report *report)
 {
 	bool is_known = report && report->kept_value[0];
-	bool is_fine = !report || !report->why[0];
+	bool is_said = report && report->why[0];
+	bool is_failed =
+		report && (report->result == CHANGE_REFUSED || report->result == CHANGE_FOREIGN ||
+			   report->result == CHANGE_GONE || report->result == CHANGE_NOT_RUN);
 
 	json_object_object_add(object, "kept",
 			       is_known ? json_object_new_string(report->kept_value) : NULL);
@@ -42,7 +46,9 @@ static void add_outcome(struct json_object *object, const struct change_step_rep
 			       report ? json_object_new_string(change_result_name(report->result))
 				      : NULL);
 	json_object_object_add(object, "error",
-			       is_fine ? NULL : json_object_new_string(report->why));
+			       is_said && is_failed ? json_object_new_string(report->why) : NULL);
+	json_object_object_add(object, "note",
+			       is_said && !is_failed ? json_object_new_string(report->why) : NULL);
 }
 
 struct json_object *change_steps_json(const struct plan *plan, const struct change_report *report)
@@ -137,10 +143,11 @@ void outcomes_add(void *arg, const struct guard_event *event)
 	json_object_object_add(object, "transaction", json_object_new_uint64(event->id));
 	add_text(object, "state", change_state_name(event->transaction));
 	add_text(object, "title", event->plan.title);
+	bool is_failed = event->transaction == TRANSACTION_REFUSED ||
+			 event->transaction == TRANSACTION_RESIDUE;
 	json_object_object_add(object, "error",
-			       event->text[0] && event->transaction != TRANSACTION_KEPT
-				       ? json_object_new_string(event->text)
-				       : NULL);
+			       event->text[0] && is_failed ? json_object_new_string(event->text)
+							   : NULL);
 	json_object_object_add(object, "steps", change_steps_json(&event->plan, &event->report));
 	json_object_array_add(outcomes->list, object);
 }

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <json-c/json.h>
 #include <poll.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,8 +20,25 @@
 
 struct options {
 	bool is_json, is_dry_run, is_keep;
+	bool is_answered;	  /* the JSON object was printed */
 	uint64_t revert_after_ns; /* 0: the default */
+	char why[768];		  /* what refuse() said, for the JSON */
 };
+
+static int refuse(struct options *options, int status, const char *what, const char *fmt, ...)
+	_printf_(4, 5);
+
+/* Says why on stderr as every command does, and remembers it. Returns status. */
+static int refuse(struct options *options, int status, const char *what, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(options->why, sizeof(options->why), fmt, ap);
+	va_end(ap);
+	(void)cmd_error(what, "%s", options->why);
+	return status;
+}
 
 static const struct knob *find_knob(const struct context *context, const char *name, size_t len)
 {
@@ -32,25 +50,25 @@ static const struct knob *find_knob(const struct context *context, const char *n
 }
 
 /* The target when it was left out: the only one there is. */
-static int only_target(const struct context *context, const struct knob *knob, char *buf,
-		       size_t size)
+static int only_target(const struct context *context, struct options *options,
+		       const struct knob *knob, char *buf, size_t size)
 {
 	struct arena *arena = arena_new(0);
 	struct knob_targets targets = {.arena = arena};
 	int status = EXIT_DONE;
 
 	if (knob->targets(context->host, &targets) || targets.n_targets != 1)
-		status =
-			cmd_usage(knob->name,
-				  "say which one: %s@TARGET=VALUE; `jittertop knobs %s` lists them",
-				  knob->name, knob->name);
+		status = refuse(options, EXIT_USAGE, knob->name,
+				"say which one: %s@TARGET=VALUE; `jittertop knobs %s` lists them",
+				knob->name, knob->name);
 	else
 		(void)snprintf(buf, size, "%s", targets.targets[0].key);
 	arena_free(arena);
 	return status;
 }
 
-static int add_assignment(const struct context *context, const char *word, struct plan *plan)
+static int add_assignment(const struct context *context, struct options *options, const char *word,
+			  struct plan *plan)
 {
 	char target[PLAN_OBJECT_MAX] = "", why[512] = "";
 	const char *equals = strchr(word, '='), *at = strchr(word, '@');
@@ -60,28 +78,30 @@ static int add_assignment(const struct context *context, const char *word, struc
 	size_t name_len = (size_t)((at ? at : equals ? equals : word) - word);
 	const struct knob *knob = name_len ? find_knob(context, word, name_len) : NULL;
 	if (!equals)
-		return cmd_usage("set", "%s: say KNOB@TARGET=VALUE", word);
+		return refuse(options, EXIT_USAGE, "set", "%s: say KNOB@TARGET=VALUE", word);
 	if (!knob)
-		return cmd_usage("set", "%.*s: no such knob: `jittertop knobs` lists them",
-				 (int)name_len, word);
+		return refuse(options, EXIT_USAGE, "set",
+			      "%.*s: no such knob: `jittertop knobs` lists them", (int)name_len,
+			      word);
 	if (at) {
 		size_t len = (size_t)(equals - at - 1);
 
 		if (len == 0 || len >= sizeof(target))
-			return cmd_usage("set", "%s: bad target", word);
+			return refuse(options, EXIT_USAGE, "set", "%s: bad target", word);
 		memcpy(target, at + 1, len);
 		target[len] = '\0';
 	} else {
-		int status = only_target(context, knob, target, sizeof(target));
+		int status = only_target(context, options, knob, target, sizeof(target));
 
 		if (status != EXIT_DONE)
 			return status;
 	}
 	int err = knob->plan(context->host, target, equals + 1, plan, why, sizeof(why));
 	if (err == -EINVAL || err == -ENOENT || err == -EEXIST)
-		return cmd_usage(knob->name, "%s", why[0] ? why : strerror(-err));
+		return refuse(options, EXIT_USAGE, knob->name, "%s", why[0] ? why : strerror(-err));
 	if (err)
-		return cmd_error(knob->name, "%s", why[0] ? why : strerror(-err));
+		return refuse(options, EXIT_FAILED, knob->name, "%s",
+			      why[0] ? why : strerror(-err));
 	if (why[0])
 		(void)cmd_error("note", "%s", why);
 	return EXIT_DONE;
@@ -107,10 +127,10 @@ static int parse_revert_after(const char *text, struct options *options)
 	uint64_t ns;
 
 	if (!text[0])
-		return cmd_usage("set", "--revert-after needs a value: say 30s");
+		return refuse(options, EXIT_USAGE, "set", "--revert-after needs a value: say 30s");
 	if (parse_duration_ns(text, &ns) || ns < MIN_REVERT_NS || ns > MAX_REVERT_NS)
-		return cmd_usage("set", "--revert-after %s: say 30s, 500ms, 2min, at most 168h",
-				 text);
+		return refuse(options, EXIT_USAGE, "set",
+			      "--revert-after %s: say 30s, 500ms, 2min, at most 168h", text);
 	options->revert_after_ns = ns;
 	return EXIT_DONE;
 }
@@ -131,29 +151,32 @@ static int parse_words(const struct context *context, struct options *options, s
 		else if (!strcmp(word, "--keep"))
 			options->is_keep = true;
 		else if (option_text(context, "--measure", &i))
-			status = cmd_usage("set", "--measure: not there yet; the dashboard shows "
-						  "latency before and after");
+			status = refuse(options, EXIT_USAGE, "set",
+					"--measure: not there yet; the dashboard shows "
+					"latency before and after");
 		else if (word[0] == '-')
-			status = cmd_usage("set",
-					   "%s: unknown; it takes --dry-run, --revert-after DUR, "
-					   "--keep and --json",
-					   word);
+			status = refuse(options, EXIT_USAGE, "set",
+					"%s: unknown; it takes --dry-run, --revert-after DUR, "
+					"--keep and --json",
+					word);
 		else
-			status = add_assignment(context, word, plan);
+			status = add_assignment(context, options, word, plan);
 		if (status != EXIT_DONE)
 			return status;
 	}
 	if (plan->n_steps == 0)
-		return cmd_usage("set", "say what: KNOB@TARGET=VALUE");
+		return refuse(options, EXIT_USAGE, "set", "say what: KNOB@TARGET=VALUE");
 	if (options->is_keep && options->revert_after_ns)
-		return cmd_usage("set", "--keep and --revert-after exclude each other");
+		return refuse(options, EXIT_USAGE, "set",
+			      "--keep and --revert-after exclude each other");
 	return EXIT_DONE;
 }
 
 /* --- output --- */
 
-static int print_json(uint64_t id, const char *state, const struct plan *plan,
-		      const struct change_report *report, const char *error)
+static int print_json(struct options *options, uint64_t id, const char *state,
+		      const struct plan *plan, const struct change_report *report,
+		      const char *error)
 {
 	struct json_object *object = json_object_new_object();
 
@@ -164,22 +187,23 @@ static int print_json(uint64_t id, const char *state, const struct plan *plan,
 	json_object_object_add(object, "error",
 			       error && error[0] ? json_object_new_string(error) : NULL);
 	json_object_object_add(object, "effect", json_object_new_object());
+	options->is_answered = true;
 	return change_print_json(object);
 }
 
 /* A trial of nothing would still have to be kept or taken back. */
-static int print_unchanged(const struct options *options, const struct plan *plan)
+static int print_unchanged(struct options *options, const struct plan *plan)
 {
 	if (options->is_json)
-		return print_json(0, "unchanged", plan, NULL, NULL);
+		return print_json(options, 0, "unchanged", plan, NULL, NULL);
 	printf("already so: nothing to change\n");
 	return cmd_flush();
 }
 
-static int print_dry_run(const struct options *options, const struct plan *plan)
+static int print_dry_run(struct options *options, const struct plan *plan)
 {
 	if (options->is_json)
-		return print_json(0, "dry_run", plan, NULL, NULL);
+		return print_json(options, 0, "dry_run", plan, NULL, NULL);
 	if (plan_changes_nothing(plan))
 		return print_unchanged(options, plan);
 	printf("would write (nothing is written):\n");
@@ -187,7 +211,7 @@ static int print_dry_run(const struct options *options, const struct plan *plan)
 	return cmd_flush();
 }
 
-static int print_result(const struct context *context, const struct options *options,
+static int print_result(const struct context *context, struct options *options,
 			const struct plan *plan, const struct guard_event *event)
 {
 	bool is_done =
@@ -195,7 +219,7 @@ static int print_result(const struct context *context, const struct options *opt
 	char left[32];
 
 	if (options->is_json)
-		return print_json(event->id, change_state_name(event->transaction), plan,
+		return print_json(options, event->id, change_state_name(event->transaction), plan,
 				  &event->report, is_done ? NULL : event->text);
 	if (is_done) {
 		printf("transaction %llu: %s: %s\n", (unsigned long long)event->id,
@@ -241,14 +265,14 @@ static enum guard_state wait_state(struct guard *guard, struct guard_event *even
 }
 
 /* A guard of our own, or the one that an earlier `set` left behind. */
-static int open_guard(const struct context *context, struct guard_event *event, struct guard **ret,
-		      bool *ret_is_own)
+static int open_guard(const struct context *context, struct options *options,
+		      struct guard_event *event, struct guard **ret, bool *ret_is_own)
 {
 	char why[256] = "", holder[256];
 	struct guard *guard = NULL;
 
 	if (guard_start(&context->guard, &guard, why, sizeof(why)))
-		return cmd_error("set", "%s", why);
+		return refuse(options, EXIT_FAILED, "set", "%s", why);
 	enum guard_state state = wait_state(guard, event);
 	if (state == GUARD_READY) {
 		*ret = guard;
@@ -258,12 +282,12 @@ static int open_guard(const struct context *context, struct guard_event *event, 
 	memcpy(holder, event->text, sizeof(holder));
 	guard_close(guard);
 	if (state != GUARD_LOCKED)
-		return cmd_error("set", "%s", holder);
+		return refuse(options, EXIT_FAILED, "set", "%s", holder);
 	if (guard_attach(&context->guard, &guard, why, sizeof(why)))
-		return cmd_error("set", "%s", holder);
+		return refuse(options, EXIT_FAILED, "set", "%s", holder);
 	if (wait_state(guard, event) != GUARD_READY) {
 		guard_close(guard);
-		return cmd_error("set", "%s", holder);
+		return refuse(options, EXIT_FAILED, "set", "%s", holder);
 	}
 	*ret = guard;
 	*ret_is_own = false;
@@ -301,7 +325,7 @@ static int keep_transaction(struct guard *guard, struct guard_event *event)
 	return err;
 }
 
-static int apply(const struct context *context, const struct options *options, struct plan *plan,
+static int apply(const struct context *context, struct options *options, struct plan *plan,
 		 struct guard *guard, bool is_own)
 {
 	_cleanup_(freep) struct guard_event *event = xcalloc(1, sizeof(*event));
@@ -311,48 +335,69 @@ static int apply(const struct context *context, const struct options *options, s
 	if (!err)
 		err = wait_transaction(guard, request, event);
 	if (err)
-		return cmd_error("set",
-				 "the guard is gone (%s): what was written is taken back: "
-				 "see `jittertop status`",
-				 strerror(-err));
+		return refuse(options, EXIT_FAILED, "set",
+			      "the guard is gone (%s): what was written is taken back: "
+			      "see `jittertop status`",
+			      strerror(-err));
 	int status = event->transaction == TRANSACTION_TRIAL	 ? change_apply_status(event)
 		     : event->transaction == TRANSACTION_RESIDUE ? EXIT_PARTIAL
 								 : EXIT_FAILED;
 	bool is_trial = event->transaction == TRANSACTION_TRIAL;
 	if (is_trial && options->is_keep && keep_transaction(guard, event))
-		return cmd_error("set", "not kept, so it is taken back: %s", event->text);
+		return refuse(options, EXIT_FAILED, "set", "not kept, so it is taken back: %s",
+			      event->text);
 	/* Before anything is printed: a full disk or a closed pipe must not end the trial. */
 	if (is_trial && !options->is_keep && is_own && guard_detach(guard))
-		return cmd_error("set", "the guard is gone: what was written is taken back");
+		return refuse(options, EXIT_FAILED, "set",
+			      "the guard is gone: what was written is taken back");
 	int output = print_result(context, options, plan, event);
 	if (event->transaction != TRANSACTION_TRIAL && event->transaction != TRANSACTION_KEPT)
-		(void)cmd_error("set", "%s", event->text);
+		(void)refuse(options, EXIT_FAILED, "set", "%s", event->text);
 	return status != EXIT_DONE ? status : output;
+}
+
+static int run(const struct context *context, struct options *options, struct plan *plan)
+{
+	_cleanup_(freep) struct guard_event *event = xcalloc(1, sizeof(*event));
+	struct guard *guard = NULL;
+	bool is_own = false;
+	int status = parse_words(context, options, plan);
+
+	if (status != EXIT_DONE)
+		return status;
+	if (options->is_dry_run)
+		return print_dry_run(options, plan);
+	if (context->is_read_only)
+		return refuse(options, EXIT_FAILED, "set", "%s",
+			      context->why_read_only ? context->why_read_only : "read only");
+	if (plan_changes_nothing(plan))
+		return print_unchanged(options, plan);
+	status = open_guard(context, options, event, &guard, &is_own);
+	if (status != EXIT_DONE)
+		return status;
+	status = apply(context, options, plan, guard, is_own);
+	guard_close(guard);
+	return status;
+}
+
+/* A script that asked for JSON gets its object whatever went wrong, options in any order. */
+static bool asks_for_json(const struct context *context)
+{
+	for (int i = 1; i < context->argc; i++) {
+		if (!strcmp(context->argv[i], "--json"))
+			return true;
+	}
+	return false;
 }
 
 int cmd_set(struct context *context)
 {
 	_cleanup_(freep) struct plan *plan = xcalloc(1, sizeof(*plan));
-	_cleanup_(freep) struct guard_event *event = xcalloc(1, sizeof(*event));
-	struct options options = {0};
-	struct guard *guard;
-	bool is_own;
+	struct options options = {.is_json = asks_for_json(context)};
 
 	plan_init(plan);
-	int status = parse_words(context, &options, plan);
-	if (status != EXIT_DONE)
-		return status;
-	if (options.is_dry_run)
-		return print_dry_run(&options, plan);
-	if (context->is_read_only)
-		return cmd_error("set", "%s",
-				 context->why_read_only ? context->why_read_only : "read only");
-	if (plan_changes_nothing(plan))
-		return print_unchanged(&options, plan);
-	status = open_guard(context, event, &guard, &is_own);
-	if (status != EXIT_DONE)
-		return status;
-	status = apply(context, &options, plan, guard, is_own);
-	guard_close(guard);
+	int status = run(context, &options, plan);
+	if (options.is_json && !options.is_answered)
+		(void)print_json(&options, 0, "refused", plan, NULL, options.why);
 	return status;
 }
