@@ -118,7 +118,7 @@ static void knobs_draw(const struct view *view, void *arg, const struct frame *f
 			      &source, "no knobs"};
 	const struct knob_target *target;
 	const struct knob_list_item *item;
-	int below = pane->height >= 8 ? 3 : 0;
+	int below = pane->height >= 12 ? 4 : pane->height >= 8 ? 3 : 0;
 	struct pane area = pane_sub(pane, 0, 0, pane->width, pane->height - below);
 
 	(void)view;
@@ -131,8 +131,8 @@ static void knobs_draw(const struct view *view, void *arg, const struct frame *f
 	item = row_at(frame->knobs, state->table.cursor, &target);
 	if (!item || below == 0)
 		return;
-	widget_rule(pane, pane->height - 3, item->knob->name);
-	area = pane_sub(pane, 0, pane->height - 2, pane->width, 2);
+	widget_rule(pane, pane->height - below, item->knob->name);
+	area = pane_sub(pane, 0, pane->height - below + 1, pane->width, below - 1);
 	(void)pane_text(&area, 0, 0, ROLE_TEXT, item->knob->summary);
 	(void)widget_paragraph(&area, 1, ROLE_DIM, item->knob->cost, area.width);
 }
