@@ -200,6 +200,43 @@ static int print_unchanged(struct options *options, const struct plan *plan)
 	return cmd_flush();
 }
 
+/* The open trial that made the first object of plan what it is; 0: none. */
+static uint64_t trial_of(const struct context *context, const struct plan *plan)
+{
+	struct guard_status status;
+	uint64_t id = 0;
+
+	if (guard_status_read(&context->guard, &status))
+		return 0;
+	for (size_t i = 0; i < status.n_transactions && !id; i++) {
+		const struct guard_transaction *mine = &status.transactions[i];
+
+		for (unsigned k = 0; mine->plan && k < mine->plan->n_steps; k++) {
+			const struct plan_step *step = &mine->plan->steps[k];
+
+			if (mine->state == TRANSACTION_TRIAL &&
+			    step->class == plan->steps[0].class &&
+			    !strcmp(step->object, plan->steps[0].object))
+				id = mine->id;
+		}
+	}
+	guard_status_done(&status);
+	return id;
+}
+
+static int print_unchanged_now(const struct context *context, struct options *options,
+			       const struct plan *plan)
+{
+	uint64_t trial = trial_of(context, plan);
+
+	if (trial)
+		return refuse(options, EXIT_FAILED, "set",
+			      "already so, but only until trial %llu is taken back: "
+			      "`jittertop keep %llu` keeps it",
+			      (unsigned long long)trial, (unsigned long long)trial);
+	return print_unchanged(options, plan);
+}
+
 static int print_dry_run(struct options *options, const struct plan *plan)
 {
 	if (options->is_json)
@@ -371,7 +408,7 @@ static int run(const struct context *context, struct options *options, struct pl
 		return refuse(options, EXIT_FAILED, "set", "%s",
 			      context->why_read_only ? context->why_read_only : "read only");
 	if (plan_changes_nothing(plan))
-		return print_unchanged(options, plan);
+		return print_unchanged_now(context, options, plan);
 	status = open_guard(context, options, event, &guard, &is_own);
 	if (status != EXIT_DONE)
 		return status;

@@ -11,6 +11,9 @@ void preview_key(struct ui *ui, const struct key *key, struct ui_action *ret)
 	if (key->code == KEYCODE_ESC || key->code == 'q') {
 		ui->mode = MODE_NORMAL;
 		ui_message(ui, ROLE_TEXT, "dropped: nothing was written");
+	} else if (key->code == KEYCODE_ENTER && !ui->is_preview_whole) {
+		ui_message(ui, ROLE_TEXT,
+			   "make the terminal larger: what would be written is not all shown");
 	} else if (key->code == KEYCODE_ENTER) {
 		ui->mode = MODE_NORMAL;
 		ret->type = ACTION_APPLY;
@@ -45,7 +48,7 @@ static int draw_step(const struct plan_step *step, const struct pane *in, int y)
 	return y + 2;
 }
 
-void preview_draw(const struct ui *ui, const struct pane *pane)
+void preview_draw(struct ui *ui, const struct pane *pane)
 {
 	const struct plan *plan = ui->plan;
 	const struct knob *knob = ui->edit.knob;
@@ -59,6 +62,8 @@ void preview_draw(const struct ui *ui, const struct pane *pane)
 		shown = room - cost_lines > 2 ? (room - cost_lines) / 2 : 1;
 	snprintf(title, sizeof(title), "preview: %s", plan->title);
 	in = widget_box(pane, width, 2 * shown + cost_lines + 8, title);
+	/* Nobody applies what they could not read. */
+	ui->is_preview_whole = in.height >= 2 * shown + 4 && in.width >= 30;
 	for (int i = 0; i < shown; i++)
 		y = draw_step(&plan->steps[i], &in, y);
 	if (shown < (int)plan->n_steps)
@@ -74,5 +79,6 @@ void preview_draw(const struct ui *ui, const struct pane *pane)
 	pane_text_in(&in, 0, in.height - 2, in.width, ROLE_DIALOG,
 		     "A trial: taken back after 120 s without a key, on quit, or if we die.");
 	(void)pane_text(&in, 0, in.height - 1, ROLE_DIALOG_TITLE,
-			"Enter apply as a trial   Esc drop");
+			ui->is_preview_whole ? "Enter apply as a trial   Esc drop"
+					     : "too small: Esc drop");
 }

@@ -63,6 +63,7 @@ struct ui {
 	struct ui_input needle; /* of the search */
 	int help_top;
 	struct pane view_pane, tabs_pane; /* of the last draw, for clicks */
+	bool is_preview_whole;		  /* the last draw showed the preview's steps and keys */
 };
 
 void ui_init(struct ui *ui);

@@ -19,7 +19,7 @@ bool input_key(struct ui_input *input, uint32_t key);
 void input_draw(const struct ui_input *input, const struct pane *pane, int x, int y, int width);
 /* preview.c */
 void preview_key(struct ui *ui, const struct key *key, struct ui_action *ret);
-void preview_draw(const struct ui *ui, const struct pane *pane);
+void preview_draw(struct ui *ui, const struct pane *pane);
 /* ui_draw.c: the tab of view i on a screen of this width; its columns are returned. */
 int ui_tab_text(const struct ui *ui, unsigned i, int width, char *buf, size_t size);
 /* help.c */
