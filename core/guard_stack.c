@@ -52,36 +52,44 @@ static void drop_entry(struct guard_process *guard, struct guard_entry *entry)
 	free(entry);
 }
 
-static uint64_t entry_deadline(const struct guard_process *guard, const struct guard_entry *entry)
+static uint64_t own_deadline(const struct guard_process *guard, const struct guard_entry *entry)
 {
 	/* One that is being taken back has none any more, or the timer would fire all the while. */
 	if (entry->header.is_kept || entry->is_residue || entry->is_wanted_back)
 		return 0;
-
-	uint64_t first = entry->exact_deadline_ns
-				 ? entry->exact_deadline_ns
-				 : guard->last_touch_ns + GUARD_DEFAULT_DEADLINE_NS;
-
-	/* An earlier trial of the same object takes this one back with it. */
-	for (unsigned i = 0; i < guard->n_entries && guard->entries[i] != entry; i++) {
-		const struct guard_entry *earlier = guard->entries[i];
-
-		if (earlier->header.id >= entry->header.id ||
-		    !guard_plans_overlap(&earlier->applied.plan, &entry->applied.plan))
-			continue;
-		uint64_t theirs = entry_deadline(guard, earlier);
-		if (theirs && theirs < first)
-			first = theirs;
-	}
-	return first;
+	return entry->exact_deadline_ns ? entry->exact_deadline_ns
+					: guard->last_touch_ns + GUARD_DEFAULT_DEADLINE_NS;
 }
 
+/* When it goes back: an earlier trial of the same object takes it along. One pass over the stack,
+ * for a walk from each to all before it doubles with every trial. */
+static uint64_t entry_deadline(const struct guard_process *guard, const struct guard_entry *entry)
+{
+	uint64_t deadlines[GUARD_MAX_OPEN];
+
+	for (unsigned i = 0; i < guard->n_entries; i++) {
+		const struct guard_entry *mine = guard->entries[i];
+
+		deadlines[i] = own_deadline(guard, mine);
+		for (unsigned k = 0; k < i && deadlines[i]; k++) {
+			if (deadlines[k] && deadlines[k] < deadlines[i] &&
+			    guard_plans_overlap(&guard->entries[k]->applied.plan,
+						&mine->applied.plan))
+				deadlines[i] = deadlines[k];
+		}
+		if (mine == entry)
+			return deadlines[i];
+	}
+	return 0;
+}
+
+/* The first of all: what is taken along changes nothing about it. */
 uint64_t guard_stack_deadline(const struct guard_process *guard)
 {
 	uint64_t first = 0;
 
 	for (unsigned i = 0; i < guard->n_entries; i++) {
-		uint64_t mine = entry_deadline(guard, guard->entries[i]);
+		uint64_t mine = own_deadline(guard, guard->entries[i]);
 
 		if (mine && (!first || mine < first))
 			first = mine;
@@ -486,7 +494,7 @@ static void want_due_back(struct guard_process *guard)
 
 	for (unsigned i = 0; i < guard->n_entries; i++) {
 		struct guard_entry *entry = guard->entries[i];
-		uint64_t deadline = entry_deadline(guard, entry);
+		uint64_t deadline = own_deadline(guard, entry);
 
 		if (!entry->header.is_kept && !entry->is_residue && !entry->is_wanted_back &&
 		    (is_lost || (deadline && deadline <= now)))

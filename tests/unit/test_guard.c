@@ -129,6 +129,24 @@ static void test_stack_deadline(void **state)
 	expect(f, affinity, "0-1");
 }
 
+/* A deep stack on one object: telling when each goes must not double with every trial. */
+static void test_deep_stack(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t first = 0;
+	char value[16];
+
+	start(f);
+	for (unsigned i = 1; i <= 48; i++) {
+		(void)snprintf(value, sizeof(value), "%u", i);
+		uint64_t id = apply(f, &step_class_hugepages, "node:0/2048kB", value, 0);
+		first = first ? first : id;
+	}
+	assert_int_equal(guard_undo(f->guard, first), 0);
+	wait_transaction(f, first, TRANSACTION_REVERTED);
+	expect(f, pages, "0");
+}
+
 /* `keep 1` must never mean another change than the 1 that was shown, in any later instance. */
 static void test_ids_are_not_used_again(void **state)
 {
@@ -292,13 +310,21 @@ static void test_many_starts(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_undo),	   TEST(test_close),
-		TEST(test_keep),	   TEST(test_locked),
-		TEST(test_deadline),	   TEST(test_stack),
-		TEST(test_foreign),	   TEST(test_refused),
-		TEST(test_cancel),	   TEST(test_close_while_applying),
-		TEST(test_bad_run_dir),	   TEST(test_many_starts),
-		TEST(test_stack_deadline), TEST(test_ids_are_not_used_again),
+		TEST(test_undo),
+		TEST(test_close),
+		TEST(test_keep),
+		TEST(test_locked),
+		TEST(test_deadline),
+		TEST(test_stack),
+		TEST(test_foreign),
+		TEST(test_refused),
+		TEST(test_cancel),
+		TEST(test_close_while_applying),
+		TEST(test_bad_run_dir),
+		TEST(test_many_starts),
+		TEST(test_stack_deadline),
+		TEST(test_deep_stack),
+		TEST(test_ids_are_not_used_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
