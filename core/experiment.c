@@ -7,12 +7,25 @@ struct span {
 	uint64_t from_ns, to_ns;
 };
 
+void experiment_side_set(struct experiment_side *side, const struct histogram *sum,
+			 uint64_t covered_ns)
+{
+	memset(side, 0, sizeof(*side));
+	side->samples = sum->total;
+	side->covered_ns = covered_ns;
+	side->has_p50 = histogram_quantile(sum, 0.5, &side->p50_ns);
+	side->has_p99 = histogram_quantile(sum, 0.99, &side->p99_ns);
+	side->has_p99_9 = histogram_quantile(sum, 0.999, &side->p99_9_ns);
+	side->max_ns = sum->total ? sum->max_ns : 0;
+}
+
 /* One side: all affected CPUs, windows that lie wholly inside. The CPUs measure side by side, so
  * the time covered is that of the CPU that covered most, not their sum. */
 static void look(const struct experiment *experiment, const struct history *history,
 		 const char *metric, struct span span, struct experiment_side *ret)
 {
 	struct histogram sum;
+	uint64_t most_ns = 0;
 
 	histogram_zero(&sum);
 	memset(ret, 0, sizeof(*ret));
@@ -26,14 +39,10 @@ static void look(const struct experiment *experiment, const struct history *hist
 		(void)snprintf(key, sizeof(key), "cpu:%u", cpu);
 		(void)history_histogram(history, key, metric, span.from_ns, span.to_ns, &sum,
 					&covered_ns);
-		if (covered_ns > ret->covered_ns)
-			ret->covered_ns = covered_ns;
+		if (covered_ns > most_ns)
+			most_ns = covered_ns;
 	}
-	ret->samples = sum.total;
-	ret->has_p50 = histogram_quantile(&sum, 0.5, &ret->p50_ns);
-	ret->has_p99 = histogram_quantile(&sum, 0.99, &ret->p99_ns);
-	ret->has_p99_9 = histogram_quantile(&sum, 0.999, &ret->p99_9_ns);
-	ret->max_ns = sum.total ? sum.max_ns : 0;
+	experiment_side_set(ret, &sum, most_ns);
 }
 
 void experiment_evaluate(const struct experiment *experiment, const struct history *history,

@@ -37,6 +37,9 @@ struct experiment_result {
 	enum experiment_verdict verdict;
 };
 
+/* The figures of a sum of windows; quantiles only where enough samples lie above them. */
+void experiment_side_set(struct experiment_side *side, const struct histogram *sum,
+			 uint64_t covered_ns);
 /* metric: the histogram metric of kind cpu to use ("wakeup_window"). */
 void experiment_evaluate(const struct experiment *experiment, const struct history *history,
 			 const char *metric, uint64_t now_ns, struct experiment_result *ret);

@@ -1,5 +1,6 @@
 /*
- * jittertop set KNOB[@TARGET]=VALUE ... [--dry-run] [--revert-after DUR | --keep] [--json]
+ * jittertop set KNOB[@TARGET]=VALUE ... [--dry-run] [--measure DUR] [--revert-after DUR | --keep]
+ *               [--json]
  *
  * All assignments are one transaction. Without --keep the guard stays behind and takes the trial
  * back at the deadline, unless `jittertop keep` comes first.
@@ -14,15 +15,20 @@
 
 #include "core/parse.h"
 #include "tui/cmd_change_internal.h"
+#include "tui/cmd_set_effect.h"
 
 #define MIN_REVERT_NS (100 * NSEC_PER_MSEC)
 #define MAX_REVERT_NS (7 * 24 * 3600 * NSEC_PER_SEC)
+#define MIN_MEASURE_NS (500 * NSEC_PER_MSEC)
+#define MAX_MEASURE_NS (3600 * NSEC_PER_SEC)
 
 struct options {
 	bool is_json, is_dry_run, is_keep;
 	bool is_answered;	  /* the JSON object was printed */
 	uint64_t revert_after_ns; /* 0: the default */
-	char why[768];		  /* what refuse() said, for the JSON */
+	uint64_t measure_ns;	  /* 0: not measured */
+	struct effect effect;
+	char why[768]; /* what refuse() said, for the JSON */
 };
 
 static int refuse(struct options *options, int status, const char *what, const char *fmt, ...)
@@ -135,28 +141,60 @@ static int parse_revert_after(const char *text, struct options *options)
 	return EXIT_DONE;
 }
 
+static int parse_measure(const char *text, struct options *options)
+{
+	uint64_t ns;
+
+	if (!text[0])
+		return refuse(options, EXIT_USAGE, "set", "--measure needs a value: say 10s");
+	if (parse_duration_ns(text, &ns) || ns < MIN_MEASURE_NS || ns > MAX_MEASURE_NS)
+		return refuse(options, EXIT_USAGE, "set",
+			      "--measure %s: say 10s, at least 500ms, at most 1h", text);
+	options->measure_ns = ns;
+	return EXIT_DONE;
+}
+
+/* The options together. */
+static int check_options(struct options *options, const struct plan *plan)
+{
+	uint64_t trial_ns =
+		options->revert_after_ns ? options->revert_after_ns : GUARD_DEFAULT_DEADLINE_NS;
+
+	if (plan->n_steps == 0)
+		return refuse(options, EXIT_USAGE, "set", "say what: KNOB@TARGET=VALUE");
+	if (options->is_keep && options->revert_after_ns)
+		return refuse(options, EXIT_USAGE, "set",
+			      "--keep and --revert-after exclude each other");
+	if (options->measure_ns && !options->is_keep &&
+	    trial_ns < options->measure_ns + 2 * EXPERIMENT_SETTLE_NS)
+		return refuse(options, EXIT_USAGE, "set",
+			      "--measure: the trial would be over before its second window: give a "
+			      "longer --revert-after");
+	return EXIT_DONE;
+}
+
 static int parse_words(const struct context *context, struct options *options, struct plan *plan)
 {
 	for (int i = 1; i < context->argc; i++) {
 		const char *word = context->argv[i];
 		const char *text = option_text(context, "--revert-after", &i);
+		const char *measure = text ? NULL : option_text(context, "--measure", &i);
 		int status = EXIT_DONE;
 
 		if (text)
 			status = parse_revert_after(text, options);
+		else if (measure)
+			status = parse_measure(measure, options);
 		else if (!strcmp(word, "--json"))
 			options->is_json = true;
 		else if (!strcmp(word, "--dry-run"))
 			options->is_dry_run = true;
 		else if (!strcmp(word, "--keep"))
 			options->is_keep = true;
-		else if (option_text(context, "--measure", &i))
-			status = refuse(options, EXIT_USAGE, "set",
-					"--measure: not there yet; the dashboard shows "
-					"latency before and after");
 		else if (word[0] == '-')
 			status = refuse(options, EXIT_USAGE, "set",
-					"%s: unknown; it takes --dry-run, --revert-after DUR, "
+					"%s: unknown; it takes --dry-run, --measure DUR, "
+					"--revert-after DUR, "
 					"--keep and --json",
 					word);
 		else
@@ -164,12 +202,7 @@ static int parse_words(const struct context *context, struct options *options, s
 		if (status != EXIT_DONE)
 			return status;
 	}
-	if (plan->n_steps == 0)
-		return refuse(options, EXIT_USAGE, "set", "say what: KNOB@TARGET=VALUE");
-	if (options->is_keep && options->revert_after_ns)
-		return refuse(options, EXIT_USAGE, "set",
-			      "--keep and --revert-after exclude each other");
-	return EXIT_DONE;
+	return check_options(options, plan);
 }
 
 /* --- output --- */
@@ -186,7 +219,7 @@ static int print_json(struct options *options, uint64_t id, const char *state,
 	json_object_object_add(object, "steps", change_steps_json(plan, report));
 	json_object_object_add(object, "error",
 			       error && error[0] ? json_object_new_string(error) : NULL);
-	json_object_object_add(object, "effect", json_object_new_object());
+	json_object_object_add(object, "effect", effect_json(&options->effect));
 	options->is_answered = true;
 	return change_print_json(object);
 }
@@ -262,6 +295,7 @@ static int print_result(const struct context *context, struct options *options,
 		printf("transaction %llu: %s: %s\n", (unsigned long long)event->id,
 		       change_state_name(event->transaction), plan->title);
 		change_print_steps(plan, &event->report);
+		effect_print(&options->effect);
 	}
 	if (event->transaction == TRANSACTION_TRIAL) {
 		uint64_t now = host_boottime_ns(context->host);
@@ -380,6 +414,8 @@ static int apply(const struct context *context, struct options *options, struct 
 		     : event->transaction == TRANSACTION_RESIDUE ? EXIT_PARTIAL
 								 : EXIT_FAILED;
 	bool is_trial = event->transaction == TRANSACTION_TRIAL;
+	if (is_trial && options->effect.measure)
+		effect_after(&options->effect, context->host);
 	if (is_trial && options->is_keep && keep_transaction(guard, event))
 		return refuse(options, EXIT_FAILED, "set", "not kept, so it is taken back: %s",
 			      event->text);
@@ -412,7 +448,18 @@ static int run(const struct context *context, struct options *options, struct pl
 	status = open_guard(context, options, event, &guard, &is_own);
 	if (status != EXIT_DONE)
 		return status;
+	if (options->measure_ns) {
+		int err = effect_open(&options->effect, context->host, plan, options->measure_ns);
+
+		if (err < 0) {
+			guard_close(guard);
+			return refuse(options, EXIT_FAILED, "set", "--measure: cannot measure: %s",
+				      strerror(-err));
+		}
+		effect_before(&options->effect, context->host);
+	}
 	status = apply(context, options, plan, guard, is_own);
+	effect_close(&options->effect);
 	guard_close(guard);
 	return status;
 }

@@ -34,9 +34,10 @@ static const struct command commands[] = {
 	 "probe [-c CPUS] [-D DUR] [-i INTERVAL] [-p PRIO] [--json] [--fail-above DUR]"},
 	{"knobs", cmd_knobs, false, "knobs [PATTERN] [--json]"},
 	{"set", cmd_set, true,
-	 "set KNOB@TARGET=VALUE ... [--dry-run] [--revert-after DUR | --keep] [--json]"},
+	 "set KNOB@TARGET=VALUE ... [--dry-run] [--measure DUR] [--revert-after DUR | --keep] "
+	 "[--json]"},
 	{"status", cmd_status, true, "status [--json]"},
-	{"keep", cmd_keep, true, "keep [ID]"},
+	{"keep", cmd_keep, true, "keep ID"},
 	{"undo", cmd_undo, true, "undo [ID | --all]"},
 	{"restore", cmd_restore, true, "restore"},
 	{"capture", cmd_capture, true, "capture DIR"},

@@ -63,6 +63,7 @@ case_of() {
 	local way=$1 file=$2 old=$3 new=$4 assignment=$5 options=(--revert-after 60s) guard sleeper
 	[ "$way" != deadline ] || options=(--revert-after 1s)
 	[ "$way" != keep ] || options=(--keep)
+	[ "$way" != measure ] || options=(--measure 500ms --json)
 	tried=$((tried + 1))
 	if ! "$program" set "$assignment" "${options[@]}" >"$out" 2>&1 || { [ "$way" != deadline ] && [ "$(cat "$file")" != "$new" ]; }; then
 		echo "FAIL: $assignment ($way): not applied: $(cat "$file") instead of $new: $(cat "$out")"
@@ -73,6 +74,15 @@ case_of() {
 	guard=$(processes jt-guard) sleeper=$(processes jt-sleeper)
 	case $way in
 	undo | keep) "$program" undo --all >"$out" 2>&1 ;;
+	measure)
+		# Both windows hold samples, about as many as milliseconds passed, and the figures fit each other.
+		if ! jq -e '.state == "trial" and .effect.verdict == "not judged" and ([.effect.before, .effect.after]
+			| map(.samples > 100 and .covered_ns >= 500000000 and .max_ns >= .p50_ns) | all)' "$out" >/dev/null; then
+			echo "FAIL: $assignment ($way): $(cat "$out")"
+			failed=$((failed + 1))
+		fi
+		"$program" undo --all >"$out" 2>&1
+		;;
 	deadline) ;;
 	guard) kill -9 "$guard" ;;
 	sleeper) kill -9 "$sleeper" ;;
@@ -104,7 +114,7 @@ case_of() {
 
 irq=$(pick_irq)
 pages=/sys/devices/system/node/node0/hugepages/hugepages-2048kB/nr_hugepages
-for way in undo keep deadline guard sleeper all; do
+for way in undo keep measure deadline guard sleeper all; do
 	if [ -n "$irq" ]; then
 		file=/proc/irq/$irq/smp_affinity_list
 		case_of $way "$file" "$(cat "$file")" 0 "irq_affinity@irq:$irq=0"

@@ -44,7 +44,7 @@ says() {
 
 refused='.version == 1 and .transaction == null and .state == "refused" and (.error | type) == "string"'
 
-for words in 'nonsense=1' 'irq_affinity@irq:999999=0' 'irq_affinity@=0' 'irq_affinity' '--revert-after' '--bogus' \
+for words in 'nonsense=1' 'irq_affinity@irq:999999=0' 'irq_affinity@=0' 'irq_affinity' '--revert-after' '--measure' '--measure 0' '--bogus' \
 	'hugepages@node:0/2048kB=abc' 'hugepages@node:0/2048kB=-1' 'hugepages@../../x=1'; do
 	# shellcheck disable=SC2086 # words by design
 	expect 2 "$words" set --json $words

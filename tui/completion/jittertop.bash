@@ -14,7 +14,7 @@ _jittertop_value() {
 	--theme)
 		mapfile -t COMPREPLY < <(compgen -W "default mono" -- "$2")
 		;;
-	--topology | --delay | --fail-above | --revert-after | -d | -c | -D | -i | -p) ;;
+	--topology | --delay | --fail-above | --revert-after | --measure | -d | -c | -D | -i | -p) ;;
 	*) return 1 ;;
 	esac
 }
@@ -36,7 +36,7 @@ _jittertop() {
 	snapshot | knobs | status) word="--json $everywhere" ;;
 	probe) word="-c -D -i -p --json --fail-above $everywhere" ;;
 	set)
-		word="--dry-run --revert-after --keep --json $everywhere"
+		word="--dry-run --measure --revert-after --keep --json $everywhere"
 		[[ $current == -* ]] || word='irq_affinity@irq: hugepages@node:'
 		compopt -o nospace 2>/dev/null
 		;;
