@@ -259,7 +259,7 @@ static void stop(struct dashboard *d)
 
 int cmd_dashboard(struct context *context)
 {
-	struct dashboard d = {.context = context, .self_share = NAN};
+	struct dashboard d = {.context = context, .self_share = NAN, .self_wakeups_hz = NAN};
 	char why[256] = "";
 	int status = parse_options(context, &d.options);
 

@@ -39,7 +39,7 @@ struct dashboard {
 	const struct snapshot *shown;  /* on screen: another one while paused */
 	struct machine *machine;       /* of shown */
 	struct cpuset online;
-	double self_share;
+	double self_share, self_wakeups_hz;
 
 	struct knob_list *knobs;
 	struct list_job *listing;  /* under way */

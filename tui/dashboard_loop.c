@@ -33,6 +33,7 @@ void dashboard_frame(struct dashboard *d, struct frame *ret)
 		.now_ns = host_now_ns(d->context->host),
 		.boottime_ns = host_boottime_ns(d->context->host),
 		.self_share = d->self_share,
+		.self_wakeups_hz = d->self_wakeups_hz,
 		.period_ns = d->options.period_ns,
 		.source = sources[host_kind(d->context->host)],
 		.why_no_change = dashboard_why_no_change(d),
@@ -89,19 +90,25 @@ void dashboard_want(struct dashboard *d)
 
 /* --- snapshots --- */
 
+/* A figure that flickers is not read, and costs bytes. */
+static void smooth(double *figure, double now)
+{
+	*figure = isnan(*figure) ? now : *figure * 0.8 + now * 0.2;
+}
+
 static void update_self(struct dashboard *d, const struct snapshot *snap)
 {
 	const struct snapshot *prev = d->latest;
-	double share;
 
 	/* The first interval holds the start: topology, opening every file. */
 	if (!prev || prev->seq < 2 || snap->time_ns <= prev->time_ns ||
 	    snap->self_cpu_ns < prev->self_cpu_ns)
 		return;
-	share = (double)(snap->self_cpu_ns - prev->self_cpu_ns) /
-		(double)(snap->time_ns - prev->time_ns);
-	/* Smoothed: a figure that flickers is not read, and costs bytes. */
-	d->self_share = isnan(d->self_share) ? share : d->self_share * 0.8 + share * 0.2;
+	double passed_ns = (double)(snap->time_ns - prev->time_ns);
+
+	smooth(&d->self_share, (double)(snap->self_cpu_ns - prev->self_cpu_ns) / passed_ns);
+	smooth(&d->self_wakeups_hz,
+	       (double)(snap->self_wakeups - prev->self_wakeups) * 1e9 / passed_ns);
 }
 
 static void show(struct dashboard *d)
@@ -173,9 +180,12 @@ static int on_guard(sd_event_source *source, int fd, uint32_t revents, void *arg
 	(void)fd;
 	(void)revents;
 	while ((r = guard_receive(d->guard, d->event_room)) > 0) {
+		bool is_news = session_is_news(&d->session, d->event_room);
+
 		session_handle(&d->session, d->event_room, &d->online,
 			       host_wall_ns(d->context->host));
-		tell(d, d->event_room);
+		if (is_news)
+			tell(d, d->event_room);
 		d->is_dirty = true;
 		if (d->event_room->type == GUARD_EVENT_TRANSACTION) {
 			sampler_kick(d->sampler);

@@ -59,6 +59,13 @@ static void add_text(const struct entity *host, const char *metric, enum role ro
 		flow_field(flow, "", role, "%s", text);
 }
 
+static double two_digits(double n)
+{
+	double unit = n < 100 ? 1 : pow(10, floor(log10(n)) - 1);
+
+	return round(n / unit) * unit;
+}
+
 void header_draw(const struct frame *frame, const struct pane *pane)
 {
 	int right = draw_right(frame, pane);
@@ -83,4 +90,8 @@ void header_draw(const struct frame *frame, const struct pane *pane)
 		flow_field(&flow, "", ROLE_TEXT, "%s", format_bytes(n, text, sizeof(text)));
 	if (entity_u64(host, "uptime_ns", &n))
 		flow_field(&flow, "up", ROLE_TEXT, "%s", format_duration(n, text, sizeof(text)));
+	/* What measuring costs an idle machine: its CPUs are woken. Two digits, or it flickers. */
+	if (!isnan(frame->self_wakeups_hz))
+		flow_field(&flow, "wakes", ROLE_TEXT, "%s/s",
+			   format_count(two_digits(frame->self_wakeups_hz), text, sizeof(text)));
 }

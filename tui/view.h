@@ -34,7 +34,8 @@ struct frame {
 	const struct session *session;
 	const struct knob_list *knobs; /* NULL: not listed yet */
 	uint64_t now_ns, boottime_ns;
-	double self_share; /* CPU time of this program per time; NAN: unknown */
+	double self_share;	/* CPU time of this program per time; NAN: unknown */
+	double self_wakeups_hz; /* how often it wakes, all threads; NAN: unknown */
 	uint64_t period_ns;
 	const char *source;	      /* "", "captured", "synthetic" */
 	const char *why_no_change;    /* NULL: knobs may be changed */

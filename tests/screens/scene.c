@@ -311,6 +311,7 @@ void scene_init(struct scene *scene, const struct scene_options *options)
 		.now_ns = scene->snap->time_ns,
 		.boottime_ns = scene->snap->time_ns,
 		.self_share = 0.004,
+		.self_wakeups_hz = 16004,
 		.period_ns = NSEC_PER_SEC,
 		.source = "",
 		.why_not_measured = options->is_measured ? NULL : "not measured (--no-measure)",
