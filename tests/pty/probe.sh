@@ -4,35 +4,9 @@
 # environment: JITTERTOP, the program
 # exit status: 0 passed, 1 failed, 77 could not run here (reason printed)
 set -u
-program=${JITTERTOP:?is the path of the program}
-failed=0
-dir=$(mktemp -d) || exit 99
-trap 'rm -rf "$dir"' EXIT
-
-command -v jq >/dev/null || {
-	echo "SKIP: probe: no jq here"
-	exit 77
-}
-
-# expect STATUS WHAT COMMAND...: output in $dir/out and $dir/err
-expect() {
-	local want=$1 what=$2 status
-	shift 2
-	"$@" >"$dir/out" 2>"$dir/err" </dev/null
-	status=$?
-	[ $status -eq "$want" ] && return
-	echo "FAIL: $what: exit status $status instead of $want"
-	cat "$dir/out" "$dir/err"
-	failed=1
-}
-
-# holds WHAT FILTER: the jq filter is true of $dir/out
-holds() {
-	jq -e "$2" "$dir/out" >/dev/null && return
-	echo "FAIL: $1: not so: $2"
-	head -c 2000 "$dir/out"
-	failed=1
-}
+# shellcheck source=tests/pty/lib.sh
+. "${BASH_SOURCE[0]%/*}/lib.sh"
+need jq
 
 cpu=$(taskset -cp $$ | sed 's/.*: //; s/[-,].*//')
 
