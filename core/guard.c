@@ -325,8 +325,19 @@ static void reap(pid_t pid)
 		continue;
 }
 
+/* Both may have been killed. What they left is not left to the next start when somebody lives who
+ * can take it back; the lock says whether somebody else is at it. */
+static void restore_after_loss(struct guard *guard)
+{
+	char why[256];
+
+	(void)!guard_command_restore(&guard->options, NULL, NULL, why, sizeof(why));
+}
+
 void guard_close(struct guard *guard)
 {
+	bool is_lost = guard && guard->is_lost_told;
+
 	if (!guard)
 		return;
 	if (guard->guard_pid && !guard->is_detached) {
@@ -341,6 +352,8 @@ void guard_close(struct guard *guard)
 		guard->fd = -1;
 		reap(guard->guard_pid);
 		reap(guard->sleeper_pid);
+		if (is_lost)
+			restore_after_loss(guard);
 	}
 	fd_closep(&guard->fd);
 	free(guard->bytes);

@@ -74,6 +74,9 @@ static void handle_transaction(struct session *session, const struct guard_event
 {
 	struct session_change *c = find(session, event->request, event->id);
 
+	/* A refused keep or undo changes nothing about a trial that stays. */
+	if (c && event->transaction == TRANSACTION_REFUSED && c->state != TRANSACTION_APPLYING)
+		return;
 	if (!c)
 		c = add(session, event);
 	if (event->id)
@@ -102,6 +105,17 @@ static void handle_transaction(struct session *session, const struct guard_event
 		break;
 	}
 	take_report(c, &event->report);
+}
+
+bool session_is_news(const struct session *session, const struct guard_event *event)
+{
+	if (event->type != GUARD_EVENT_TRANSACTION || event->transaction != TRANSACTION_TRIAL)
+		return true;
+	for (unsigned i = session->n_changes; i-- > 0;) {
+		if (session->changes[i].id == event->id)
+			return session->changes[i].state != TRANSACTION_TRIAL;
+	}
+	return true;
 }
 
 void session_handle(struct session *session, const struct guard_event *event,

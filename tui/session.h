@@ -29,6 +29,8 @@ struct session {
 
 void session_init(struct session *session, enum guard_state guard, const char *text);
 void session_done(struct session *session);
+/* False: a trial that goes on, only its deadline moved. Asked before session_handle(). */
+bool session_is_news(const struct session *session, const struct guard_event *event);
 /* online: the scope of a change that names no CPUs. */
 void session_handle(struct session *session, const struct guard_event *event,
 		    const struct cpuset *online, uint64_t wall_ns);

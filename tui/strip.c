@@ -61,7 +61,11 @@ static int draw_state(const struct frame *frame, const struct session_change *c,
 	enum role role = ROLE_STRIP;
 	int n;
 
-	if (c->state == TRANSACTION_TRIAL) {
+	if (c->state == TRANSACTION_TRIAL && frame->session->guard == GUARD_LOST) {
+		/* Nobody here counts down any more, and no key reaches anybody. */
+		snprintf(text, sizeof(text), " guard died: see `jittertop status` ");
+		role = ROLE_ERROR;
+	} else if (c->state == TRANSACTION_TRIAL) {
 		uint64_t left = c->deadline_boottime_ns > frame->boottime_ns
 					? c->deadline_boottime_ns - frame->boottime_ns
 					: 0;

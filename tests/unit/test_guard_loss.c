@@ -161,6 +161,26 @@ static void test_next_start(void **state)
 	expect(f, affinity, "0-1");
 }
 
+/* Guard and sleeper dead, the program alive and aware of it: its end takes everything back. */
+static void test_program_left_alone(void **state)
+{
+	struct fixture *f = *state;
+	pid_t guard_pid, sleeper_pid;
+
+	start(f);
+	(void)apply(f, &step_class_irq_affinity, "irq:40", "0", 0);
+	guard_pids(f->guard, &guard_pid, &sleeper_pid);
+	(void)kill(guard_pid, SIGSTOP);
+	(void)kill(sleeper_pid, SIGKILL);
+	(void)kill(guard_pid, SIGKILL);
+	wait_state(f, GUARD_LOST);
+	expect(f, affinity, "0");
+	guard_close(f->guard);
+	f->guard = NULL;
+	expect(f, affinity, "0-1");
+	assert_false(has_file(f, "trial-1.undo"));
+}
+
 static void test_other_boot(void **state)
 {
 	struct fixture *f = *state;
@@ -204,9 +224,15 @@ static void test_damaged(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_guard_killed), TEST(test_sleeper_killed),    TEST(test_guard_stopped),
-		TEST(test_detached),	 TEST(test_detached_deadline), TEST(test_next_start),
-		TEST(test_other_boot),	 TEST(test_damaged),
+		TEST(test_guard_killed),
+		TEST(test_sleeper_killed),
+		TEST(test_guard_stopped),
+		TEST(test_detached),
+		TEST(test_detached_deadline),
+		TEST(test_next_start),
+		TEST(test_program_left_alone),
+		TEST(test_other_boot),
+		TEST(test_damaged),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
