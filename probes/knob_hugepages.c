@@ -120,6 +120,26 @@ static int read_memory(struct host *host, const struct pool *pool, const char *k
 
 #define MIB(bytes) ((unsigned long long)((bytes) >> 20))
 
+/*
+ * nr_hugepages shows surplus pages too, but a write sets the persistent ones only: a count taken
+ * for the old value now would come back as persistent pages that were not there.
+ */
+static int check_surplus(struct host *host, const char *object, const struct pool *pool, char *why,
+			 size_t why_size)
+{
+	char directory[256];
+	uint64_t surplus;
+
+	if (pool_directory(pool, directory, sizeof(directory)) ||
+	    host_read_u64f(host, &surplus, "%s/surplus_hugepages", directory) || surplus == 0)
+		return 0;
+	(void)snprintf(why, why_size,
+		       "%s: %llu of its pages are surplus, in use beyond the count: it could not "
+		       "be put back exactly: change it when they are released",
+		       object, (unsigned long long)surplus);
+	return -EBUSY;
+}
+
 static int pages_check(struct host *host, const char *object, const char *value, char *why,
 		       size_t why_size)
 {
@@ -130,6 +150,9 @@ static int pages_check(struct host *host, const char *object, const char *value,
 	if (parse_object(object, &pool) || parse_u64(value, &wish) ||
 	    pages_path(object, path, sizeof(path)))
 		return -EINVAL;
+	int err = check_surplus(host, object, &pool, why, why_size);
+	if (err)
+		return err;
 	if (read_memory(host, &pool, "MemTotal:", &total))
 		return 0; /* the kernel stops where memory does */
 	if (wish > (total >> 10) / pool.size_kb) {

@@ -192,6 +192,21 @@ static void test_pages_refused(void **state)
 	assert_int_equal(f->plan.n_steps, 0);
 }
 
+/* What nr_hugepages shows is then no value that a write would bring back. */
+static void test_pages_surplus(void **state)
+{
+	static const char surplus[] =
+		"sys/devices/system/node/node0/hugepages/hugepages-2048kB/surplus_hugepages";
+	struct fixture *f = *state;
+
+	add_node(f, 0, "4\n");
+	host_fake_file(f->host, surplus, "4\n");
+	assert_int_equal(plan(f, &knob_hugepages, "node:0/2048kB", "10"), -EBUSY);
+	assert_non_null(strstr(f->why, "4 of its pages are surplus"));
+	host_fake_file(f->host, surplus, "0\n");
+	assert_int_equal(plan(f, &knob_hugepages, "node:0/2048kB", "10"), 0);
+}
+
 static void test_pages_without_nodes(void **state)
 {
 	struct fixture *f = *state;
@@ -232,9 +247,11 @@ static void test_explain(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_irq_targets),		TEST(test_irq_plan), TEST(test_irq_refused),
-		TEST(test_irq_identity),	TEST(test_pages),    TEST(test_pages_refused),
-		TEST(test_pages_without_nodes), TEST(test_nothing),  TEST(test_explain),
+		TEST(test_irq_targets),	  TEST(test_irq_plan),
+		TEST(test_irq_refused),	  TEST(test_irq_identity),
+		TEST(test_pages),	  TEST(test_pages_refused),
+		TEST(test_pages_surplus), TEST(test_pages_without_nodes),
+		TEST(test_nothing),	  TEST(test_explain),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
