@@ -15,6 +15,25 @@
 #include "core/guard_internal.h"
 #include "core/text.h"
 
+const char *transaction_state_name(enum transaction_state state)
+{
+	switch (state) {
+	case TRANSACTION_APPLYING:
+		return "applying";
+	case TRANSACTION_TRIAL:
+		return "trial";
+	case TRANSACTION_KEPT:
+		return "kept";
+	case TRANSACTION_REVERTED:
+		return "reverted";
+	case TRANSACTION_REFUSED:
+		return "refused";
+	case TRANSACTION_RESIDUE:
+		return "residue";
+	}
+	return "?";
+}
+
 struct guard {
 	int fd;			      /* -1: the guard has gone */
 	pid_t guard_pid, sleeper_pid; /* 0: not our children */

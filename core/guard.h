@@ -52,6 +52,9 @@ enum transaction_state {
 	TRANSACTION_RESIDUE, /* taken back but for some steps: report says which */
 };
 
+/* "applying", "trial", "kept", ...: the words of JSON and of the screen. */
+const char *transaction_state_name(enum transaction_state state);
+
 enum guard_event_type { GUARD_EVENT_STATE, GUARD_EVENT_PROGRESS, GUARD_EVENT_TRANSACTION };
 
 struct guard_event {

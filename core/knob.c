@@ -2,6 +2,19 @@
 
 #include <string.h>
 
+const char *knob_risk_name(enum knob_risk risk)
+{
+	switch (risk) {
+	case KNOB_FREE:
+		return "free";
+	case KNOB_PARTIAL:
+		return "partial";
+	case KNOB_DISRUPTIVE:
+		return "disruptive";
+	}
+	return "?";
+}
+
 /* Doubles the array inside the arena whenever n is a power of two; the old one goes with the arena.
  */
 void knob_targets_add(struct knob_targets *targets, const char *key, const char *name,

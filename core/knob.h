@@ -10,6 +10,7 @@
 #include "core/plan.h"
 
 enum knob_risk { KNOB_FREE, KNOB_PARTIAL, KNOB_DISRUPTIVE }; /* safety.md section 4 */
+const char *knob_risk_name(enum knob_risk risk);	     /* "free", "partial", "disruptive" */
 
 struct knob_target {
 	const char *key;     /* entity or sub-object: "irq:36", "node:0/2048kB" */

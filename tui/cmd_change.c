@@ -6,25 +6,6 @@
 #include "core/text.h"
 #include "tui/cmd_change_internal.h"
 
-const char *change_state_name(enum transaction_state state)
-{
-	switch (state) {
-	case TRANSACTION_APPLYING:
-		return "applying";
-	case TRANSACTION_TRIAL:
-		return "trial";
-	case TRANSACTION_KEPT:
-		return "kept";
-	case TRANSACTION_REVERTED:
-		return "reverted";
-	case TRANSACTION_REFUSED:
-		return "refused";
-	case TRANSACTION_RESIDUE:
-		return "residue";
-	}
-	return "?";
-}
-
 static void add_text(struct json_object *object, const char *key, const char *text)
 {
 	json_object_object_add(object, key, json_object_new_string(text));
@@ -131,7 +112,7 @@ void outcomes_add(void *arg, const struct guard_event *event)
 	outcomes->n++;
 	if (!outcomes->is_json) {
 		printf("transaction %llu: %s%s%s%s%s\n", (unsigned long long)event->id,
-		       change_state_name(event->transaction), event->plan.title[0] ? ": " : "",
+		       transaction_state_name(event->transaction), event->plan.title[0] ? ": " : "",
 		       event->plan.title, event->text[0] ? ": " : "", event->text);
 		if (event->transaction == TRANSACTION_RESIDUE)
 			change_print_steps(&event->plan, &event->report);
@@ -141,7 +122,7 @@ void outcomes_add(void *arg, const struct guard_event *event)
 		outcomes->list = json_object_new_array();
 	struct json_object *object = json_object_new_object();
 	json_object_object_add(object, "transaction", json_object_new_uint64(event->id));
-	add_text(object, "state", change_state_name(event->transaction));
+	add_text(object, "state", transaction_state_name(event->transaction));
 	add_text(object, "title", event->plan.title);
 	bool is_failed = event->transaction == TRANSACTION_REFUSED ||
 			 event->transaction == TRANSACTION_RESIDUE;

@@ -8,8 +8,6 @@
 
 struct json_object;
 
-/* "trial", "kept", "reverted", "refused", "residue": JSON's words. */
-const char *change_state_name(enum transaction_state state);
 /* The steps as JSON; report may be NULL (nothing was tried). */
 struct json_object *change_steps_json(const struct plan *plan, const struct change_report *report);
 /* The steps as text, one a line: file, old, new and what came of it. */

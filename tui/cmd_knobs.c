@@ -9,19 +9,6 @@
 
 #include "tui/cmd_change_internal.h"
 
-static const char *risk_name(enum knob_risk risk)
-{
-	switch (risk) {
-	case KNOB_FREE:
-		return "free";
-	case KNOB_PARTIAL:
-		return "partial";
-	case KNOB_DISRUPTIVE:
-		return "disruptive";
-	}
-	return "?";
-}
-
 static bool matches(const char *pattern, const char *text)
 {
 	return strstr(text, pattern) || fnmatch(pattern, text, 0) == 0;
@@ -74,7 +61,7 @@ static struct json_object *knob_json(const struct context *context, const struct
 	json_object_object_add(object, "name", json_object_new_string(knob->name));
 	json_object_object_add(object, "family", json_object_new_string(knob->family));
 	json_object_object_add(object, "summary", json_object_new_string(knob->summary));
-	json_object_object_add(object, "class", json_object_new_string(risk_name(knob->risk)));
+	json_object_object_add(object, "class", json_object_new_string(knob_risk_name(knob->risk)));
 	json_object_object_add(object, "cost", json_object_new_string(knob->cost));
 	json_object_object_add(object, "targets", list);
 	return object;
@@ -83,7 +70,8 @@ static struct json_object *knob_json(const struct context *context, const struct
 static void print_knob(const struct context *context, const struct knob *knob,
 		       const struct knob_targets *targets, const char *pattern)
 {
-	printf("%s: %s (%s)\n  %s\n", knob->name, knob->summary, risk_name(knob->risk), knob->cost);
+	printf("%s: %s (%s)\n  %s\n", knob->name, knob->summary, knob_risk_name(knob->risk),
+	       knob->cost);
 	for (unsigned i = 0; i < targets->n_targets; i++) {
 		const struct knob_target *target = &targets->targets[i];
 		const char *locked = locked_reason(context, target);

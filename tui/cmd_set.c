@@ -289,11 +289,11 @@ static int print_result(const struct context *context, struct options *options,
 	char left[32];
 
 	if (options->is_json)
-		return print_json(options, event->id, change_state_name(event->transaction), plan,
-				  &event->report, is_done ? NULL : event->text);
+		return print_json(options, event->id, transaction_state_name(event->transaction),
+				  plan, &event->report, is_done ? NULL : event->text);
 	if (is_done) {
 		printf("transaction %llu: %s: %s\n", (unsigned long long)event->id,
-		       change_state_name(event->transaction), plan->title);
+		       transaction_state_name(event->transaction), plan->title);
 		change_print_steps(plan, &event->report);
 		effect_print(&options->effect);
 	}

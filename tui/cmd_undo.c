@@ -138,7 +138,7 @@ static void print_transaction(const struct context *context,
 		       "it\n");
 		return;
 	}
-	printf("%s: %s", change_state_name(transaction->state), transaction->plan->title);
+	printf("%s: %s", transaction_state_name(transaction->state), transaction->plan->title);
 	if (transaction->state == TRANSACTION_TRIAL && !is_guarded) {
 		printf(", left by a dead instance: `jittertop restore` takes it back");
 	} else if (transaction->state == TRANSACTION_TRIAL) {
@@ -173,8 +173,9 @@ static struct json_object *transaction_json(const struct context *context,
 	json_object_object_add(object, "transaction", json_object_new_uint64(transaction->id));
 	json_object_object_add(
 		object, "state",
-		json_object_new_string(transaction->plan ? change_state_name(transaction->state)
-							 : "damaged"));
+		json_object_new_string(transaction->plan
+					       ? transaction_state_name(transaction->state)
+					       : "damaged"));
 	json_object_object_add(
 		object, "reverts_in_ns",
 		has_deadline ? json_object_new_uint64(remaining_ns(context, transaction)) : NULL);

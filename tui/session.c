@@ -179,25 +179,6 @@ const struct session_change *session_latest(const struct session *session)
 	return newest(session, ~0u);
 }
 
-const char *transaction_state_name(enum transaction_state state)
-{
-	switch (state) {
-	case TRANSACTION_APPLYING:
-		return "applying";
-	case TRANSACTION_TRIAL:
-		return "trial";
-	case TRANSACTION_KEPT:
-		return "kept";
-	case TRANSACTION_REVERTED:
-		return "reverted";
-	case TRANSACTION_REFUSED:
-		return "refused";
-	case TRANSACTION_RESIDUE:
-		return "residue";
-	}
-	return "?";
-}
-
 const char *session_scope(const struct session_change *change, char *buf, size_t size)
 {
 	char list[24];

@@ -42,7 +42,6 @@ const struct session_change *session_undoable(const struct session *session);
 /* The newest of all that changed something; NULL: none. */
 const struct session_change *session_latest(const struct session *session);
 
-const char *transaction_state_name(enum transaction_state state);
 /* "cpu 0-1", or "24 cpus" when the list is long. */
 const char *session_scope(const struct session_change *change, char *buf, size_t size);
 

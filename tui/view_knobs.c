@@ -44,19 +44,6 @@ static const struct knob_list_item *row_at(const struct knob_list *list, unsigne
 	return NULL;
 }
 
-static const char *risk_name(enum knob_risk risk)
-{
-	switch (risk) {
-	case KNOB_FREE:
-		return "free";
-	case KNOB_PARTIAL:
-		return "partial";
-	case KNOB_DISRUPTIVE:
-		return "disruptive";
-	}
-	return "?";
-}
-
 struct source {
 	const struct frame *frame;
 };
@@ -100,7 +87,7 @@ static void cell(void *arg, unsigned row, unsigned column, struct table_cell *re
 		text = t && t->name ? t->name : "";
 		break;
 	case 4:
-		text = risk_name(item->knob->risk);
+		text = knob_risk_name(item->knob->risk);
 		break;
 	case 5:
 		last_cell(frame, item, t, ret);
