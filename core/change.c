@@ -262,9 +262,13 @@ static void settle(struct host *host, const struct plan *plan, struct change_rep
 				(void)report_step(mine, CHANGE_EXACT, 0, "%s", "");
 				continue;
 			}
-			(void)report_step(mine, CHANGE_PENDING, 0,
-					  "accepted: takes effect when %.64s is used next",
-					  step->object);
+			(void)report_step(
+				mine, CHANGE_PENDING, 0,
+				step->class->flags & STEP_COUNTED
+					? "%.64s: accepted: some are still in use and go "
+					  "when they are released"
+					: "accepted: takes effect when %.64s is used next",
+				step->object);
 			n_waiting++;
 		}
 		if (n_waiting == 0 || waited >= LAG_NS)
@@ -357,11 +361,21 @@ static bool may_lie_in_wait(const struct plan_step *step)
 	       counted(step->new_value) < counted(step->old_value);
 }
 
-static enum change_result judge_undo(const struct plan_step *step,
+static enum change_result judge_undo(struct host *host, const struct plan_step *step,
 				     struct change_step_report *report)
 {
+	char all[PLAN_VALUE_MAX];
+
 	if (!strcmp(report->kept_value, step->old_value)) {
 		(void)report_step(report, CHANGE_EXACT, 0, "%s", "");
+		/* The count is back but some of ours are in use still. */
+		if (step->class->flags & STEP_COUNTED && step->class->effective &&
+		    !step->class->effective(host, step->object, all, sizeof(all)) &&
+		    counted(all) > counted(step->old_value))
+			(void)report_step(
+				report, CHANGE_PENDING, 0,
+				"%llu more still in use: they go when they are released",
+				(unsigned long long)(counted(all) - counted(step->old_value)));
 	} else if (step->class->flags & STEP_COUNTED &&
 		   counted(report->kept_value) > counted(step->old_value)) {
 		(void)report_step(report, CHANGE_PENDING, 0,
@@ -416,7 +430,7 @@ static bool try_undo_step(struct host *host, const struct plan_step *step, const
 	}
 	/* Only what came back in part is tried again: a host that takes the value and shows another
 	 * one is not fought. */
-	return judge_undo(step, report) != CHANGE_PARTIAL;
+	return judge_undo(host, step, report) != CHANGE_PARTIAL;
 }
 
 static void undo_step(struct host *host, const struct plan_step *step, const char *ours_too,

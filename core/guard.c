@@ -260,6 +260,13 @@ int guard_receive(struct guard *guard, struct guard_event *ret)
 	}
 }
 
+void guard_set_patience(struct guard *guard, unsigned seconds)
+{
+	const struct timeval patience = {.tv_sec = seconds};
+
+	(void)setsockopt(guard->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+}
+
 int guard_wait_done(struct guard *guard, uint64_t request, guard_outcome_fn *fn, void *arg,
 		    struct wire_done *ret)
 {
@@ -268,8 +275,8 @@ int guard_wait_done(struct guard *guard, uint64_t request, guard_outcome_fn *fn,
 	for (;;) {
 		int kind = receive_reply(guard, event, ret, 0);
 
-		if (kind < 0)
-			return kind;
+		if (kind <= 0)
+			return kind ? kind : -ETIMEDOUT;
 		if (kind == 2 && ret->request == request)
 			return 0;
 		if (kind == 1 && event->type == GUARD_EVENT_TRANSACTION && fn)

@@ -109,6 +109,7 @@ void guard_pids(const struct guard *guard, pid_t *ret_guard, pid_t *ret_sleeper)
  * taking the lock. */
 struct guard_status {
 	bool is_locked; /* an instance holds the lock */
+	bool is_silent; /* and does not answer: it may be stopped */
 	pid_t holder;	/* 0: unknown */
 	struct guard_transaction {
 		uint64_t id;

@@ -10,6 +10,8 @@
 #include "core/guard_internal.h"
 
 #define LOCK_PATIENCE_MS 500
+#define LIST_PATIENCE_S 2
+#define WORK_PATIENCE_S 30 /* progress comes several times a second */
 
 /* --- status --- */
 
@@ -61,8 +63,10 @@ static void ask_guard(const struct guard_options *options, struct guard_status *
 
 	if (guard_attach(options, &guard, why, sizeof(why)))
 		return;
+	guard_set_patience(guard, LIST_PATIENCE_S);
 	if (!guard_send(guard, &request, NULL))
-		(void)!guard_wait_done(guard, request.request, update_transaction, status, &done);
+		status->is_silent = guard_wait_done(guard, request.request, update_transaction,
+						    status, &done) == -ETIMEDOUT;
 	guard_close(guard);
 }
 
@@ -130,10 +134,17 @@ static int by_guard(const struct guard_options *options, struct wire_request *re
 
 	if (guard_attach(options, &guard, why, why_size))
 		return -ECONNREFUSED;
+	guard_set_patience(guard, WORK_PATIENCE_S);
 	int err = guard_send(guard, request, NULL);
 	if (!err)
 		err = guard_wait_done(guard, request->request, forward_outcome, &forward, &done);
 	guard_close(guard);
+	if (err == -ETIMEDOUT) {
+		(void)snprintf(why, why_size,
+			       "the guard does not answer: is it stopped? See "
+			       "`jittertop status`");
+		return err;
+	}
 	if (err)
 		return -ECONNREFUSED;
 	(void)snprintf(why, why_size, "%s", done.text);

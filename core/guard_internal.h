@@ -114,6 +114,8 @@ void guard_stack_job_done(struct guard_process *guard);
 void guard_stack_pump(struct guard_process *guard);
 bool guard_stack_is_idle(const struct guard_process *guard); /* nothing open, queued or running */
 /* When the first trial is to be taken back; 0: never. */
+/* Tells the sleeper until when the guard is expected to be done, where that changed. */
+void guard_process_update_sleeper(struct guard_process *guard);
 uint64_t guard_stack_deadline(const struct guard_process *guard);
 void guard_stack_notice_deadlines(struct guard_process *guard);
 void guard_stack_progress(struct guard_process *guard);
@@ -142,6 +144,9 @@ _Noreturn void guard_sleeper_run(const struct guard_options *options, int guard_
 int guard_connect(const struct guard_options *options);
 int guard_send(struct guard *guard, struct wire_request *request,
 	       const struct plan *plan) _must_check_;
+/* How long guard_wait_done() waits for a guard that says nothing (it may be stopped) before it says
+ * -ETIMEDOUT; for ever when this is not called. */
+void guard_set_patience(struct guard *guard, unsigned seconds);
 /* Blocks until the request is done; -EPIPE: the guard has gone meanwhile. */
 int guard_wait_done(struct guard *guard, uint64_t request, guard_outcome_fn *fn, void *arg,
 		    struct wire_done *ret) _must_check_;

@@ -116,7 +116,6 @@ static int create_thread(struct guard_job *job)
 /* Without a thread the job runs here and now: taking back must not depend on free memory. */
 int guard_job_start(struct guard_job *job)
 {
-	job->start_ns = guard_boottime_ns();
 	job->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (job->done_fd >= 0 && create_thread(job) == 0)
 		return 1;

@@ -179,7 +179,7 @@ static void tell_sleeper(struct guard_process *guard, enum wire_sleeper_type typ
  * The sleeper need not hear of every key press, only in time: an earlier deadline at once, a later
  * one when the old one is near.
  */
-static void update_sleeper(struct guard_process *guard)
+void guard_process_update_sleeper(struct guard_process *guard)
 {
 	uint64_t now = guard_boottime_ns(), deadline = guard_stack_deadline(guard);
 
@@ -466,7 +466,7 @@ void guard_process_run(const struct guard_options *options, const struct guard_w
 		guard_stack_pump(&guard);
 		if (guard.is_closing && (guard.state != GUARD_READY || guard_stack_is_idle(&guard)))
 			break;
-		update_sleeper(&guard);
+		guard_process_update_sleeper(&guard);
 		arm_timer(&guard);
 		wait_and_handle(&guard);
 	}

@@ -176,7 +176,11 @@ static int refuse_apply(struct guard_process *guard, const struct guard_queued *
 static void start_job(struct guard_process *guard, struct guard_job *job)
 {
 	job->store = &guard->store;
+	job->start_ns = guard_boottime_ns();
 	guard->job = job;
+	/* Before the first write: a guard that is stopped in the midst of it must not be waited for
+	 * for ever. */
+	guard_process_update_sleeper(guard);
 	if (!guard_job_start(job))
 		guard_stack_job_done(guard);
 }

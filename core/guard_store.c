@@ -182,6 +182,8 @@ static bool is_current(const struct guard_store *store, int fd)
 /*
  * The lock is the writer's sign of life: it is opened by the process that writes, after its fork,
  * and inherited by nobody, so that the kernel frees it exactly when that process is dead.
+ * The directory is locked too: with the lock file removed under a living guard a second one would
+ * otherwise take a new file for the lock and undo the trials of the first.
  * The patience covers those who only ask (guard_store_is_locked).
  */
 int guard_store_lock(struct guard_store *store, unsigned patience_ms, pid_t *ret_holder)
@@ -192,7 +194,8 @@ int guard_store_lock(struct guard_store *store, unsigned patience_ms, pid_t *ret
 
 		if (fd < 0 && errno != EINTR)
 			return -errno;
-		if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0 && is_current(store, fd)) {
+		if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0 && is_current(store, fd) &&
+		    flock(store->dirfd, LOCK_EX | LOCK_NB) == 0) {
 			store->last_id = read_last_id(fd);
 			write_lock_file(fd, store->last_id);
 			store->lock_fd = fd;
@@ -214,10 +217,15 @@ bool guard_store_is_locked(const struct guard_store *store, pid_t *ret_holder)
 		openat(store->dirfd, lock_name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 
 	*ret_holder = 0;
-	if (fd < 0 || flock(fd, LOCK_SH | LOCK_NB) == 0 || errno != EWOULDBLOCK)
-		return false;
-	*ret_holder = read_holder(fd);
-	return true;
+	if (fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK) {
+		*ret_holder = read_holder(fd);
+		return true;
+	}
+	/* The lock file is gone or new: whose it was is not known. */
+	if (flock(store->dirfd, LOCK_SH | LOCK_NB) < 0)
+		return errno == EWOULDBLOCK;
+	(void)flock(store->dirfd, LOCK_UN);
+	return false;
 }
 
 int guard_store_prepare(struct guard_store *store, char *why, size_t why_size)

@@ -119,7 +119,8 @@ int step_read(struct host *host, const struct step_class *class, const char *obj
 
 	if (err)
 		return err;
-	ssize_t len = host_read(host, path, text, sizeof(text));
+	ssize_t len = class->read ? class->read(host, object, text, sizeof(text))
+				  : host_read(host, path, text, sizeof(text));
 	if (len < 0)
 		return (int)len;
 	err = step_normalise(class, text, buf, size);

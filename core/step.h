@@ -34,6 +34,9 @@ struct step_class {
 	/* Identity text of the object now (chip+hwirq+action; ""), without blanks or newlines.
 	 * -ENOENT: gone. */
 	int (*identity)(struct host *host, const char *object, char *buf, size_t size);
+	/* Reads the value where the file shows something else than a write to it means; same rules
+	 * as host_read(). NULL: the file at path() as it is. */
+	ssize_t (*read)(struct host *host, const char *object, char *buf, size_t size);
 	/* Lagging classes: the effective value now, same form as the value. NULL otherwise. */
 	int (*effective)(struct host *host, const char *object, char *buf, size_t size);
 	/* Preflight of a wished value: 0, or -errno with a reason in words that says what to do.

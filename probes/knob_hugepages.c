@@ -118,6 +118,39 @@ static int read_memory(struct host *host, const struct pool *pool, const char *k
 	return parse_kb(at, strcspn(at, "\n"), ret);
 }
 
+/*
+ * nr_hugepages shows surplus pages too, but a write sets the persistent ones only (mm/hugetlb.c,
+ * set_max_huge_pages): what is written, compared and put back is the persistent count.
+ */
+static ssize_t pages_read(struct host *host, const char *object, char *buf, size_t size)
+{
+	char directory[256];
+	uint64_t all, surplus = 0;
+	struct pool pool;
+	int err = parse_object(object, &pool);
+
+	if (!err)
+		err = pool_directory(&pool, directory, sizeof(directory));
+	if (!err)
+		err = host_read_u64f(host, &all, "%s/nr_hugepages", directory);
+	if (err)
+		return err;
+	err = host_read_u64f(host, &surplus, "%s/surplus_hugepages", directory);
+	if (err && !errno_is_absent(-err))
+		return err;
+	return snprintf(buf, size, "%llu", (unsigned long long)(all > surplus ? all - surplus : 0));
+}
+
+/* All of them: as long as some are surplus, a smaller count is accepted but not yet reached. */
+static int pages_effective(struct host *host, const char *object, char *buf, size_t size)
+{
+	char path[256];
+	int err = pages_path(object, path, sizeof(path));
+	ssize_t len = err ? err : host_read(host, path, buf, size);
+
+	return len < 0 ? (int)len : 0;
+}
+
 #define MIB(bytes) ((unsigned long long)((bytes) >> 20))
 
 /*
@@ -198,9 +231,11 @@ static const char *pages_explain(int err)
 const struct step_class step_class_hugepages = {
 	.name = "hugepages",
 	.compare = STEP_U64,
-	.flags = STEP_COUNTED | STEP_SLOW,
+	.flags = STEP_COUNTED | STEP_SLOW | STEP_LAGGING,
 	.path = pages_path,
 	.identity = pages_identity,
+	.read = pages_read,
+	.effective = pages_effective,
 	.check = pages_check,
 	.explain = pages_explain,
 };

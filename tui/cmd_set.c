@@ -346,6 +346,9 @@ static int open_guard(const struct context *context, struct options *options,
 		return refuse(options, EXIT_FAILED, "set", "%s", why);
 	enum guard_state state = wait_state(guard, event);
 	if (state == GUARD_READY) {
+		/* A damaged undo file, or something that did not come back. */
+		if (event->text[0])
+			(void)cmd_error("note", "%s: see `jittertop status`", event->text);
 		*ret = guard;
 		*ret_is_own = true;
 		return EXIT_DONE;
@@ -416,9 +419,13 @@ static int apply(const struct context *context, struct options *options, struct 
 	bool is_trial = event->transaction == TRANSACTION_TRIAL;
 	if (is_trial && options->effect.measure)
 		effect_after(&options->effect, context->host);
-	if (is_trial && options->is_keep && keep_transaction(guard, event))
+	uint64_t id = event->id;
+	if (is_trial && options->is_keep && keep_transaction(guard, event)) {
+		/* A guard that serves others too does not take it back by our end. */
+		(void)!guard_undo(guard, id);
 		return refuse(options, EXIT_FAILED, "set", "not kept, so it is taken back: %s",
 			      event->text);
+	}
 	/* Before anything is printed: a full disk or a closed pipe must not end the trial. */
 	if (is_trial && !options->is_keep && is_own && guard_detach(guard))
 		return refuse(options, EXIT_FAILED, "set",

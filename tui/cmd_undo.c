@@ -153,7 +153,8 @@ static void print_transaction(const struct context *context,
 static int print_status(const struct context *context, const struct guard_status *status)
 {
 	if (status->is_locked)
-		printf("in charge: pid %d\n", (int)status->holder);
+		printf("in charge: pid %d%s\n", (int)status->holder,
+		       status->is_silent ? " (does not answer: is it stopped?)" : "");
 	else
 		printf("in charge: nobody\n");
 	for (size_t i = 0; i < status->n_transactions; i++)

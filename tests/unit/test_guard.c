@@ -82,6 +82,28 @@ static void test_locked(void **state)
 	f->guard = first;
 }
 
+/* Somebody tidies the run directory: still only one writer, and the trial goes at its end. */
+static void test_lock_file_removed(void **state)
+{
+	struct fixture *f = *state;
+	struct guard *first;
+	char path[160];
+
+	start(f);
+	(void)apply(f, &step_class_irq_affinity, "irq:40", "0", 0);
+	(void)snprintf(path, sizeof(path), "%s/lock", f->run);
+	assert_int_equal(unlink(path), 0);
+	first = f->guard;
+	assert_int_equal(guard_start(&f->options, &f->guard, f->why, sizeof(f->why)), 0);
+	wait_state(f, GUARD_LOCKED);
+	guard_close(f->guard);
+	f->guard = NULL;
+	expect(f, affinity, "0");
+	assert_true(has_file(f, "trial-1.undo"));
+	guard_close(first);
+	expect(f, affinity, "0-1");
+}
+
 static void test_deadline(void **state)
 {
 	struct fixture *f = *state;
@@ -310,21 +332,14 @@ static void test_many_starts(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_undo),
-		TEST(test_close),
-		TEST(test_keep),
-		TEST(test_locked),
-		TEST(test_deadline),
-		TEST(test_stack),
-		TEST(test_foreign),
-		TEST(test_refused),
-		TEST(test_cancel),
-		TEST(test_close_while_applying),
-		TEST(test_bad_run_dir),
-		TEST(test_many_starts),
-		TEST(test_stack_deadline),
-		TEST(test_deep_stack),
-		TEST(test_ids_are_not_used_again),
+		TEST(test_undo),	   TEST(test_close),
+		TEST(test_keep),	   TEST(test_locked),
+		TEST(test_deadline),	   TEST(test_stack),
+		TEST(test_foreign),	   TEST(test_refused),
+		TEST(test_cancel),	   TEST(test_close_while_applying),
+		TEST(test_bad_run_dir),	   TEST(test_many_starts),
+		TEST(test_stack_deadline), TEST(test_lock_file_removed),
+		TEST(test_deep_stack),	   TEST(test_ids_are_not_used_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
