@@ -204,6 +204,32 @@ void guard_pids(const struct guard *guard, pid_t *ret_guard, pid_t *ret_sleeper)
 	*ret_sleeper = guard->sleeper_pid;
 }
 
+/*
+ * Guard and sleeper may both have been killed. What they left is not left to the next start when
+ * somebody lives who can take it back: this process takes the lock, as the sleeper would; the lock
+ * says whether somebody else is at it (-EBUSY).
+ */
+static int restore_after_loss(struct guard *guard)
+{
+	char why[256];
+
+	if (!guard->guard_pid || guard->is_detached)
+		return -EBUSY;
+	return guard_command_restore(&guard->options, NULL, NULL, why, sizeof(why));
+}
+
+static const char *after_loss_text(int restored)
+{
+	if (restored == 0)
+		return "the guard died: every trial was taken back; start jittertop again to "
+		       "change anything";
+	if (restored > 0)
+		return "the guard died: not everything could be taken back: see `jittertop "
+		       "status`";
+	return "the guard died: the sleeper takes every trial back; start jittertop again to "
+	       "change anything";
+}
+
 static int tell_lost(struct guard *guard, struct guard_event *ret)
 {
 	fd_closep(&guard->fd);
@@ -214,9 +240,8 @@ static int tell_lost(struct guard *guard, struct guard_event *ret)
 	memset(ret, 0, sizeof(*ret));
 	ret->type = GUARD_EVENT_STATE;
 	ret->state = GUARD_LOST;
-	(void)snprintf(ret->text, sizeof(ret->text),
-		       "the guard died: the sleeper takes every trial back; start jittertop again "
-		       "to change anything");
+	(void)snprintf(ret->text, sizeof(ret->text), "%s",
+		       after_loss_text(restore_after_loss(guard)));
 	return 1;
 }
 
@@ -351,15 +376,6 @@ static void reap(pid_t pid)
 		continue;
 }
 
-/* Both may have been killed. What they left is not left to the next start when somebody lives who
- * can take it back; the lock says whether somebody else is at it. */
-static void restore_after_loss(struct guard *guard)
-{
-	char why[256];
-
-	(void)!guard_command_restore(&guard->options, NULL, NULL, why, sizeof(why));
-}
-
 void guard_close(struct guard *guard)
 {
 	bool is_lost = guard && guard->is_lost_told;
@@ -379,7 +395,7 @@ void guard_close(struct guard *guard)
 		reap(guard->guard_pid);
 		reap(guard->sleeper_pid);
 		if (is_lost)
-			restore_after_loss(guard);
+			(void)!restore_after_loss(guard);
 	}
 	fd_closep(&guard->fd);
 	free(guard->bytes);
