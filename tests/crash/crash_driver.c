@@ -314,6 +314,13 @@ static void on_fork(struct run *run, const struct task *parent, int event)
 		resume(run, child, 0);
 }
 
+/* Born in the moment its parent was killed with all the others: nobody will tell whose it is, and
+ * it would wait for that for ever. */
+static bool is_orphan(const struct run *run)
+{
+	return run->is_acted && run->role == ROLE_ALL && !run->error;
+}
+
 static void on_stop(struct run *run, struct task *task, int status)
 {
 	const int options = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK |
@@ -334,8 +341,10 @@ static void on_stop(struct run *run, struct task *task, int status)
 	} else if (number == SIGSTOP || number == SIGTRAP) {
 		if (task->role == PROGRAM)
 			(void)ptrace(PTRACE_SETOPTIONS, tid, NULL, (void *)(uintptr_t)options);
-		else if (task->role == UNKNOWN)
+		else if (task->role == UNKNOWN && !is_orphan(run))
 			return; /* its parent's event has not come yet */
+		else if (task->role == UNKNOWN)
+			(void)kill(tid, SIGKILL);
 		number = 0;
 	}
 	resume(run, find_task(run, tid), number);
