@@ -24,7 +24,7 @@ drive() {
 	local harness=$1 what=$2
 	shift 2
 	mkdir "$dir/$harness"
-	if timeout -k 5 "${JT_CRASH_SECONDS:-500}" "$build/crash_driver" "$build/$harness" "$dir/$harness" "$@" >"$dir/$harness.log" 2>&1; then
+	if timeout -k 5 "${JT_CRASH_SECONDS:-800}" "$build/crash_driver" "$build/$harness" "$dir/$harness" "$@" >"$dir/$harness.log" 2>&1; then
 		echo "ok: $what"
 	else
 		echo "FAIL ($?): $what"
