@@ -351,9 +351,10 @@ static bool is_ours(const struct plan_step *step, const char *now, const char *o
 }
 
 /*
- * A shrink of counted things that are in use shows the old count although the kernel has the new
- * one in mind and drops them as they are released (mm/hugetlb.c, surplus pages): the old value must
- * be written even when it is shown already.
+ * A shrink of counted things that are in use may show the old count although the kernel has the new
+ * one in mind and drops them as they are released: the old value is written even when it is shown
+ * already. A class that reads the count a write means (step_class.read, huge pages) does not need
+ * it; for one that cannot, nothing else would put the count back.
  */
 static bool may_lie_in_wait(const struct plan_step *step)
 {

@@ -154,8 +154,9 @@ static int pages_effective(struct host *host, const char *object, char *buf, siz
 #define MIB(bytes) ((unsigned long long)((bytes) >> 20))
 
 /*
- * nr_hugepages shows surplus pages too, but a write sets the persistent ones only: a count taken
- * for the old value now would come back as persistent pages that were not there.
+ * While pages are surplus, any write changes how many of them stay (mm/hugetlb.c turns surplus
+ * pages into persistent ones and back), so that what was there before is more than the one number
+ * that is put back.
  */
 static int check_surplus(struct host *host, const char *object, const struct pool *pool, char *why,
 			 size_t why_size)
