@@ -12,21 +12,6 @@
 
 #include "core/measure_internal.h"
 
-static int sleep_until(uint64_t until_ns, const atomic_bool *stop)
-{
-	struct timespec until = {
-		.tv_sec = (time_t)(until_ns / NSEC_PER_SEC),
-		.tv_nsec = (long)(until_ns % NSEC_PER_SEC),
-	};
-	int err;
-
-	/* All signals are blocked, but a debugger or the freezer still ends a sleep early. */
-	do {
-		err = clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
-	} while (err == EINTR && !atomic_load_explicit(stop, memory_order_relaxed));
-	return -err;
-}
-
 static int wakeup_run(const struct engine_thread *thread)
 {
 	uint64_t wanted = thread->first_ns;
@@ -34,7 +19,7 @@ static int wakeup_run(const struct engine_thread *thread)
 	bool is_warm = false;
 
 	while (!atomic_load_explicit(thread->stop, memory_order_relaxed)) {
-		int result = sleep_until(wanted, thread->stop);
+		int result = measure_sleep_until(wanted, thread->stop);
 		uint64_t now = measure_now_ns();
 
 		/* The kernel moves a pinned thread when its CPU goes offline; what was measured
@@ -68,4 +53,7 @@ const struct engine engine_wakeup = {
 	.name = "wakeup",
 	.summary = "a real-time task sleeps until t: how late does it run?",
 	.run = wakeup_run,
+	.policy = MEASURE_FIFO,
+	.priority = 2, /* below threaded interrupts and all that matters, above ordinary tasks */
+	.interval_ns = NSEC_PER_MSEC,
 };

@@ -25,8 +25,6 @@
 #include "core/measure_internal.h"
 #include "core/parse.h"
 
-#define DEFAULT_PRIORITY 2
-#define DEFAULT_INTERVAL_NS NSEC_PER_MSEC
 #define MIN_INTERVAL_NS (100 * NSEC_PER_USEC)
 #define MAX_INTERVAL_NS NSEC_PER_SEC
 #define STACK_BYTES (64ul * 1024)
@@ -57,6 +55,7 @@ static int kernel_policy(enum measure_policy policy)
 	case MEASURE_RR:
 		return SCHED_RR;
 	case MEASURE_OTHER:
+	case MEASURE_DEFAULT:
 		return SCHED_OTHER;
 	}
 	return SCHED_OTHER;
@@ -164,6 +163,8 @@ static struct measure_slot *add_slot(struct measure *measure, unsigned cpu)
 	slot->engine = measure->engine;
 	slot->base_ns = measure->base_ns;
 	slot->interval_ns = measure->options.interval_ns;
+	slot->spin_ns = measure->options.spin_ns;
+	slot->threshold_ns = measure->options.threshold_ns;
 	slot->cpu = cpu;
 	histogram_zero(&slot->before);
 	slot->window_start_ns = measure_now_ns();
@@ -267,10 +268,13 @@ static int choose_cpus(struct measure *measure, struct host *host, const struct 
 	if (!cpuset_is_empty(&measure->eligible))
 		return 0;
 
-	int result = host_get_affinity(host, 0, &measure->eligible);
+	measure->eligible = measure->options.allowed;
+	if (cpuset_is_empty(&measure->eligible)) {
+		int result = host_get_affinity(host, 0, &measure->eligible);
 
-	if (result < 0)
-		return result;
+		if (result < 0)
+			return result;
+	}
 	if (cpuset_is_subset(online, &measure->eligible)) {
 		for (unsigned cpu = 0; cpu < CPUSET_MAX; cpu++)
 			cpuset_add(&measure->eligible, cpu);
@@ -278,18 +282,41 @@ static int choose_cpus(struct measure *measure, struct host *host, const struct 
 	return 0;
 }
 
-static int fill_options(const struct measure_options *options, struct measure_options *ret)
+static int fill_spin(const struct engine *engine, struct measure_options *options)
+{
+	uint64_t most = options->interval_ns / 10 * 9;
+
+	if (!engine->spin_ns) {
+		options->spin_ns = options->threshold_ns = 0;
+		return 0;
+	}
+	if (!options->spin_ns)
+		options->spin_ns =
+			engine->spin_ns < most ? engine->spin_ns : options->interval_ns / 4;
+	if (!options->threshold_ns)
+		options->threshold_ns = engine->threshold_ns;
+	if (most > ENGINE_LONGEST_RUN_NS)
+		most = ENGINE_LONGEST_RUN_NS;
+	return options->spin_ns > most || options->threshold_ns > NSEC_PER_SEC ? -EINVAL : 0;
+}
+
+static int fill_options(const struct engine *engine, const struct measure_options *options,
+			struct measure_options *ret)
 {
 	*ret = *options;
 	if (!ret->interval_ns)
-		ret->interval_ns = DEFAULT_INTERVAL_NS;
+		ret->interval_ns = engine->interval_ns;
 	if (ret->interval_ns < MIN_INTERVAL_NS || ret->interval_ns > MAX_INTERVAL_NS)
 		return -EINVAL;
+	if (ret->policy == MEASURE_DEFAULT)
+		ret->policy = engine->policy;
 	if (ret->policy == MEASURE_OTHER)
 		ret->priority = 0;
 	else if (!ret->priority)
-		ret->priority = DEFAULT_PRIORITY;
-	return ret->priority > 99 ? -EINVAL : 0;
+		ret->priority = engine->priority;
+	if (ret->priority > 99)
+		return -EINVAL;
+	return fill_spin(engine, ret);
 }
 
 static bool is_any_running(const struct measure *measure)
@@ -317,10 +344,15 @@ int measure_start(struct host *host, const struct engine *engine,
 {
 	struct measure_options filled;
 	struct cpuset online;
-	int result = fill_options(options, &filled);
+	if (!engine->run)
+		return -EOPNOTSUPP;
+
+	int result = fill_options(engine, options, &filled);
 
 	if (result)
 		return result;
+	if (engine->needs_named_cpus && cpuset_is_empty(&filled.cpus))
+		return -EDESTADDRREQ;
 	if (!host_is_this_machine(host))
 		return -EOPNOTSUPP;
 	result = read_online(host, &online);
@@ -378,6 +410,34 @@ uint64_t measure_interval_ns(const struct measure *measure)
 	return measure->options.interval_ns;
 }
 
+const struct measure_options *measure_get_options(const struct measure *measure)
+{
+	return &measure->options;
+}
+
+void measure_left_out(const struct measure *measure, struct cpuset *ret)
+{
+	(void)measure;
+	cpuset_zero(ret);
+}
+
+const char *measure_why(const struct measure *measure, unsigned cpu)
+{
+	struct measure_cpu info;
+
+	if (!measure_cpu_info(measure, cpu, &info))
+		return NULL;
+	switch (info.error) {
+	case 0:
+		return NULL;
+	case -EPERM:
+		return "no permission for real-time priority: measured as an ordinary task";
+	case -ENODEV:
+		return "not online, or taken away while it was measured";
+	}
+	return "cannot be measured";
+}
+
 void measure_cpus(const struct measure *measure, struct cpuset *ret)
 {
 	for (unsigned i = 0; i < CPUSET_WORDS; i++)
@@ -398,6 +458,9 @@ bool measure_cpu_info(const struct measure *measure, unsigned cpu, struct measur
 		.priority = atomic_load(&slot->priority),
 		.error = atomic_load(&slot->error),
 		.overruns = atomic_load(&slot->block->overruns),
+		.spun_ns = atomic_load(&slot->block->noise.spun_ns),
+		.noise_ns = atomic_load(&slot->block->noise.noise_ns),
+		.gaps = atomic_load(&slot->block->noise.gaps),
 	};
 	return true;
 }

@@ -17,6 +17,7 @@
 struct measure_block {
 	struct histogram_live live;
 	atomic_uint_fast64_t overruns;
+	struct engine_noise noise;
 	atomic_bool stop; /* the owner's; everything else is the thread's */
 	atomic_bool is_settled, is_locked;
 };
@@ -25,7 +26,7 @@ struct measure_slot {
 	/* Set before the thread starts. */
 	struct measure_block *block;
 	const struct engine *engine;
-	uint64_t base_ns, interval_ns;
+	uint64_t base_ns, interval_ns, spin_ns, threshold_ns;
 	unsigned cpu;
 	/* The owner's. */
 	pthread_t thread;
@@ -44,6 +45,9 @@ struct measure_slot {
 void *measure_thread(void *slot);
 /* Keeps the few pages of code in memory that every thread runs. */
 void measure_lock_code(const struct engine *engine);
+
+/* Sleeps until an instant of CLOCK_MONOTONIC; 0, or a negative errno (-EINTR: *stop was set). */
+int measure_sleep_until(uint64_t until_ns, const atomic_bool *stop);
 
 /* The live machine's clock (through the vDSO), without a host handle in the loop. */
 static inline uint64_t measure_now_ns(void)

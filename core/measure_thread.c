@@ -11,6 +11,7 @@
  * of a page to the measured loop. Where even these few pages may not be locked, they are at least
  * present when the loop starts, and measure_cpu.is_locked says so.
  */
+#include <errno.h>
 #include <numaif.h>
 #include <stdio.h>
 #include <sys/mman.h>
@@ -84,6 +85,21 @@ static uint64_t first_ns(const struct measure_slot *slot)
 	return phase_ns + ((now - phase_ns) / slot->interval_ns + 1) * slot->interval_ns;
 }
 
+int measure_sleep_until(uint64_t until_ns, const atomic_bool *stop)
+{
+	struct timespec until = {
+		.tv_sec = (time_t)(until_ns / NSEC_PER_SEC),
+		.tv_nsec = (long)(until_ns % NSEC_PER_SEC),
+	};
+	int err;
+
+	/* All signals are blocked, but a debugger or the freezer still ends a sleep early. */
+	do {
+		err = clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
+	} while (err == EINTR && !atomic_load_explicit(stop, memory_order_relaxed));
+	return -err;
+}
+
 void *measure_thread(void *arg)
 {
 	struct measure_slot *slot = arg;
@@ -98,9 +114,12 @@ void *measure_thread(void *arg)
 	struct engine_thread thread = {
 		.live = &slot->block->live,
 		.overruns = &slot->block->overruns,
+		.noise = &slot->block->noise,
 		.stop = &slot->block->stop,
 		.first_ns = first_ns(slot),
 		.interval_ns = slot->interval_ns,
+		.spin_ns = slot->spin_ns,
+		.threshold_ns = slot->threshold_ns,
 		.cpu = slot->cpu,
 	};
 	int result = slot->engine->run(&thread);

@@ -73,6 +73,7 @@ static void put_policy(struct sample *out, struct sample_row *row, const struct 
 		(void)snprintf(text, sizeof(text), "rr %u", info->priority);
 		break;
 	case MEASURE_OTHER:
+	case MEASURE_DEFAULT:
 		(void)snprintf(text, sizeof(text), "other");
 		break;
 	}

@@ -48,6 +48,7 @@ const char *probe_policy_name(enum measure_policy policy)
 	case MEASURE_RR:
 		return "rr";
 	case MEASURE_OTHER:
+	case MEASURE_DEFAULT:
 		return "other";
 	}
 	return "?";

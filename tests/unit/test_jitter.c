@@ -133,7 +133,12 @@ static int ramp_run(const struct engine_thread *thread)
 	return 0;
 }
 
-static const struct engine ramp = {.name = "ramp", .summary = "", .run = ramp_run};
+static const struct engine ramp = {.name = "ramp",
+				   .summary = "",
+				   .run = ramp_run,
+				   .policy = MEASURE_FIFO,
+				   .priority = 2,
+				   .interval_ns = NSEC_PER_MSEC};
 
 static void assert_near(const struct value *value, double want)
 {
@@ -189,7 +194,12 @@ static int lost_run(const struct engine_thread *thread)
 	return -ENODEV;
 }
 
-static const struct engine lost = {.name = "lost", .summary = "", .run = lost_run};
+static const struct engine lost = {.name = "lost",
+				   .summary = "",
+				   .run = lost_run,
+				   .policy = MEASURE_FIFO,
+				   .priority = 2,
+				   .interval_ns = NSEC_PER_MSEC};
 
 static void test_a_lost_cpu_has_no_figures(void **state)
 {

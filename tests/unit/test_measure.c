@@ -367,7 +367,12 @@ static int scripted_run(const struct engine_thread *thread)
 	return -ENODEV;
 }
 
-static const struct engine scripted = {.name = "scripted", .summary = "", .run = scripted_run};
+static const struct engine scripted = {.name = "scripted",
+				       .summary = "",
+				       .run = scripted_run,
+				       .policy = MEASURE_FIFO,
+				       .priority = 2,
+				       .interval_ns = NSEC_PER_MSEC};
 
 /* A thread that lost its CPU is started again, and goes on counting in the same block. */
 static void test_lost_cpu_is_measured_again(void **state)
