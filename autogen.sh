@@ -20,6 +20,10 @@ has_module() {
 	has_command pkg-config && pkg-config --exists "$1" 2>/dev/null
 }
 
+has_libnl() {
+	has_module libnl-3.0 && has_module libnl-genl-3.0
+}
+
 # A compiler without the C library's headers (gcc without libc6-dev) is none.
 has_compiler() {
 	probe_dir=$(mktemp -d) || return 1
@@ -75,6 +79,7 @@ find_required() {
 	need 'libnuma (NUMA nodes)' "$(is has_module numa)" libnuma-dev numactl-devel libnuma-devel
 	need 'json-c (JSON)' "$(is has_module json-c)" libjson-c-dev json-c-devel libjson-c-devel
 	need 'libsystemd (event loop)' "$(is has_module libsystemd)" libsystemd-dev systemd-devel systemd-devel
+	need 'libnl 3 (network interfaces)' "$(is has_libnl)" 'libnl-3-dev libnl-genl-3-dev' libnl3-devel libnl3-devel
 	need 'inih (theme and configuration files)' "$(is has_module inih)" libinih-dev inih-devel inih-devel
 }
 
