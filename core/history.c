@@ -348,6 +348,7 @@ static float point_of(const struct entity *entity, unsigned m)
 	case METRIC_TEXT:
 	case METRIC_CPUSET:
 	case METRIC_HISTOGRAM:
+	case METRIC_PER_CPU:
 		break;
 	}
 	return NAN;

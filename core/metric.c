@@ -24,3 +24,20 @@ const char *metric_rate_name(const struct metric *metric, char *buf, size_t size
 		(void)snprintf(buf, size, "%s_hz", metric->name);
 	return buf;
 }
+
+const struct per_cpu_cell *per_cpu_cell(const struct per_cpu *vector, unsigned cpu)
+{
+	unsigned low = 0, high = vector ? vector->n : 0;
+
+	while (low < high) {
+		unsigned middle = low + (high - low) / 2;
+
+		if (vector->cells[middle].cpu == cpu)
+			return &vector->cells[middle];
+		if (vector->cells[middle].cpu < cpu)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return NULL;
+}

@@ -181,6 +181,28 @@ void sample_histogram(struct sample *sample, struct sample_row *row, unsigned me
 	value_at(row, metric, VALUE_OK)->histogram = histogram_pack(window, sample->arena);
 }
 
+void sample_per_cpu(struct sample *sample, struct sample_row *row, unsigned metric, uint32_t scope,
+		    const struct per_cpu_cell *cells, unsigned n)
+{
+	struct per_cpu *vector =
+		arena_alloc(sample->arena, sizeof(*vector) + n * sizeof(vector->cells[0]));
+
+	vector->n = n;
+	vector->scope = scope;
+	for (unsigned i = 0; i < n; i++) {
+		assert(i == 0 || cells[i - 1].cpu < cells[i].cpu);
+		vector->cells[i] = cells[i];
+		vector->cells[i].rate = (double)NAN;
+	}
+	value_at(row, metric, VALUE_OK)->per_cpu = vector;
+}
+
+void sample_restart(struct sample_row *row, unsigned metric)
+{
+	assert(metric < row->n_values);
+	row->values[metric].is_restarted = 1;
+}
+
 void sample_errno(struct sample_row *row, unsigned metric, int err)
 {
 	enum value_state state = VALUE_FAULT;

@@ -64,6 +64,12 @@ void sample_cpus(struct sample *sample, struct sample_row *row, unsigned metric,
 		 const struct cpuset *cpus);
 void sample_histogram(struct sample *sample, struct sample_row *row, unsigned metric,
 		      const struct histogram *window);
+/* cells in ascending order of their CPUs (rates are ignored). scope: see struct per_cpu. */
+void sample_per_cpu(struct sample *sample, struct sample_row *row, unsigned metric, uint32_t scope,
+		    const struct per_cpu_cell *cells, unsigned n);
+/* After the value was set: it counts something else than the last time (another device under an old
+ * number, a sum over other CPUs), so a difference to before would be no rate. */
+void sample_restart(struct sample_row *row, unsigned metric);
 /* err positive or negative: absent, denied or fault, as errno_is_*() sort it. */
 void sample_errno(struct sample_row *row, unsigned metric, int err);
 void sample_errorf(struct sample *sample, const char *fmt, ...) _printf_(2, 3);

@@ -58,6 +58,11 @@ static bool is_histogram(enum metric_type type)
 	return type == METRIC_HISTOGRAM;
 }
 
+static bool is_per_cpu(enum metric_type type)
+{
+	return type == METRIC_PER_CPU;
+}
+
 /* A counter's name gives its rate's name, its unit the rate's scale: they must say the same. */
 static bool is_named_well(const struct metric *metric)
 {
@@ -92,6 +97,7 @@ static void add_set(struct schema *schema, unsigned probe, unsigned set_index)
 	column->counters = indices_of(set, is_counter, &column->n_counters);
 	column->texts = indices_of(set, is_text, &column->n_texts);
 	column->histograms = indices_of(set, is_histogram, &column->n_histograms);
+	column->vectors = indices_of(set, is_per_cpu, &column->n_vectors);
 	kind->kind.n_metrics = n;
 	kind->kind.metrics = kind->metrics;
 }
@@ -138,6 +144,7 @@ static void free_columns(struct schema_kind *kind)
 		free(kind->columns[i].counters);
 		free(kind->columns[i].texts);
 		free(kind->columns[i].histograms);
+		free(kind->columns[i].vectors);
 	}
 	free(kind->columns);
 }

@@ -14,9 +14,9 @@
 struct schema_column {
 	unsigned probe, set;
 	unsigned base, n;
-	/* Indices inside the set, so that a row is one memcpy and three short lists. */
-	uint16_t *counters, *texts, *histograms;
-	unsigned n_counters, n_texts, n_histograms;
+	/* Indices inside the set, so that a row is one memcpy and four short lists. */
+	uint16_t *counters, *texts, *histograms, *vectors;
+	unsigned n_counters, n_texts, n_histograms, n_vectors;
 };
 
 struct schema_kind {

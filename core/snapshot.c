@@ -83,6 +83,7 @@ bool entity_u64(const struct entity *entity, const char *metric, uint64_t *ret)
 	case METRIC_TEXT:
 	case METRIC_CPUSET:
 	case METRIC_HISTOGRAM:
+	case METRIC_PER_CPU:
 		return false;
 	case METRIC_GAUGE:
 	case METRIC_COUNTER:
@@ -112,4 +113,14 @@ double entity_rate(const struct entity *entity, const char *metric)
 	int i = entity ? kind_metric(entity->kind, metric) : -1;
 
 	return i >= 0 ? entity->rates[i] : (double)NAN;
+}
+
+const struct per_cpu *entity_per_cpu(const struct entity *entity, const char *metric)
+{
+	int i = entity ? kind_metric(entity->kind, metric) : -1;
+
+	if (i < 0 || entity->kind->metrics[i]->type != METRIC_PER_CPU ||
+	    !is_readable(&entity->values[i]))
+		return NULL;
+	return entity->values[i].per_cpu;
 }

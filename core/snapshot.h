@@ -6,7 +6,8 @@
  * Rates: from each sample's own timestamps; a probe that did not run in this tick keeps its values
  * and rates; a counter that went backwards, a new entity, or a state other than VALUE_OK on either
  * side has no rate (NAN). Entities are joined by key, never by index; an entity whose name changed
- * is another thing under an old number (IRQs) and starts without rates.
+ * is another thing under an old number (IRQs) and starts without rates, as does a value the probe
+ * restarted. A METRIC_PER_CPU is joined by CPU in the same way, its rates are in its cells.
  *
  * Several probes may list one entity. The first in the probes' order decides its place and, where
  * it gives one, its name; the first parent given counts. An entity lives as long as one probe lists
@@ -96,5 +97,7 @@ bool entity_u64(const struct entity *entity, const char *metric,
 const char *entity_text(const struct entity *entity,
 			const char *metric);			     /* NULL unless OK or stale */
 double entity_rate(const struct entity *entity, const char *metric); /* NAN: none */
+/* NULL unless OK or stale. */
+const struct per_cpu *entity_per_cpu(const struct entity *entity, const char *metric);
 
 #endif

@@ -202,6 +202,27 @@ static void join_carried(struct build *build, const struct schema_column *column
 
 /* --- values --- */
 
+static void keep_vectors(struct build *build, const struct schema_column *column,
+			 struct value *values)
+{
+	for (unsigned i = 0; i < column->n_vectors; i++) {
+		struct value *value = &values[column->vectors[i]];
+
+		if (!value->per_cpu)
+			continue;
+
+		size_t size = sizeof(*value->per_cpu) +
+			      value->per_cpu->n * sizeof(value->per_cpu->cells[0]);
+		struct per_cpu *copy = arena_alloc(build->arena, size);
+
+		memcpy(copy, value->per_cpu, size);
+		for (unsigned c = 0; c < copy->n; c++)
+			copy->cells[c].rate = (double)NAN;
+		value->per_cpu = copy;
+	}
+}
+
+/* What lies outside the values themselves is copied into the snapshot. */
 static void keep_strings(struct build *build, const struct schema_column *column,
 			 struct value *values)
 {
@@ -224,16 +245,53 @@ static void keep_strings(struct build *build, const struct schema_column *column
 		memcpy(copy, value->histogram, size);
 		value->histogram = copy;
 	}
+	keep_vectors(build, column, values);
 }
 
 static double rate_of(const struct value *before, const struct value *now, double elapsed)
 {
-	if (before->state != VALUE_OK || now->state != VALUE_OK ||
+	if (before->state != VALUE_OK || now->state != VALUE_OK || now->is_restarted ||
 	    before->is_float != now->is_float)
 		return (double)NAN;
 	if (now->is_float)
 		return now->f64 >= before->f64 ? (now->f64 - before->f64) / elapsed : (double)NAN;
 	return now->u64 >= before->u64 ? (double)(now->u64 - before->u64) / elapsed : (double)NAN;
+}
+
+/* elapsed_s 0: the probe did not run since, its rates stand. */
+static void rate_cells(const struct per_cpu *before, struct per_cpu *now, double elapsed_s)
+{
+	unsigned b = 0;
+
+	for (unsigned i = 0; i < now->n; i++) {
+		struct per_cpu_cell *cell = &now->cells[i];
+
+		while (b < before->n && before->cells[b].cpu < cell->cpu)
+			b++;
+
+		bool is_there = b < before->n && before->cells[b].cpu == cell->cpu;
+		uint64_t then = is_there ? before->cells[b].count : 0;
+
+		if (elapsed_s == 0)
+			cell->rate = is_there ? before->cells[b].rate : (double)NAN;
+		else if ((is_there || before->scope == now->scope) && cell->count >= then)
+			cell->rate = (double)(cell->count - then) / elapsed_s;
+	}
+}
+
+static void rate_vectors(const struct schema_column *column, const struct entity *before,
+			 const struct value *values, double elapsed_s)
+{
+	for (unsigned i = 0; i < column->n_vectors; i++) {
+		unsigned m = column->vectors[i];
+		const struct value *then = &before->values[column->base + m], *now = &values[m];
+
+		/* The vector is of this very build: not const before it is handed out. */
+		if (then->state == VALUE_OK && now->state == VALUE_OK &&
+		    (!now->is_restarted || elapsed_s == 0))
+			rate_cells(then->per_cpu, (struct per_cpu *)(uintptr_t)now->per_cpu,
+				   elapsed_s);
+	}
 }
 
 /* before: the entity in prev, known to be the same thing. */
@@ -245,6 +303,7 @@ static void fill_rates(const struct build *build, const struct schema_column *co
 
 	if (now == then) { /* it did not run since: its rates stand */
 		memcpy(rates, before->rates + column->base, column->n * sizeof(*rates));
+		rate_vectors(column, before, values, 0);
 		return;
 	}
 	if (!then || now < then)
@@ -252,6 +311,7 @@ static void fill_rates(const struct build *build, const struct schema_column *co
 
 	double elapsed_ns = (double)(now - then);
 
+	rate_vectors(column, before, values, elapsed_ns / 1e9);
 	for (unsigned i = 0; i < column->n_counters; i++) {
 		unsigned m = column->counters[i];
 

@@ -80,6 +80,43 @@ static struct json_object *histogram_object(const struct histogram_column *colum
 	return object;
 }
 
+static void add_cell(struct json_object *object, unsigned cpu, struct json_object *value)
+{
+	char key[16];
+
+	(void)snprintf(key, sizeof(key), "%u", cpu);
+	if (json_object_object_add_ex(object, key, value, JSON_C_OBJECT_ADD_KEY_IS_NEW) < 0)
+		abort();
+}
+
+static struct json_object *per_cpu_object(const struct per_cpu *vector)
+{
+	struct json_object *object = new_object();
+
+	for (uint32_t i = 0; i < vector->n; i++)
+		add_cell(object, vector->cells[i].cpu,
+			 check(json_object_new_uint64(vector->cells[i].count)));
+	return object;
+}
+
+/* NULL: no CPU has a rate. */
+static struct json_object *per_cpu_rates(const struct metric *metric, const struct value *value)
+{
+	struct json_object *object = NULL;
+
+	if (metric->type != METRIC_PER_CPU || value->state != VALUE_OK)
+		return NULL;
+	for (uint32_t i = 0; i < value->per_cpu->n; i++) {
+		const struct per_cpu_cell *cell = &value->per_cpu->cells[i];
+
+		if (!isfinite(cell->rate))
+			continue;
+		object = object ? object : new_object();
+		add_cell(object, cell->cpu, number(cell->rate, "%.9g"));
+	}
+	return object;
+}
+
 static struct json_object *plain_value(const struct metric *metric, const struct value *value)
 {
 	switch (metric->type) {
@@ -90,6 +127,8 @@ static struct json_object *plain_value(const struct metric *metric, const struct
 		return check(json_object_new_boolean(value->u64 != 0));
 	case METRIC_HISTOGRAM:
 		return histogram_object(value->histogram);
+	case METRIC_PER_CPU:
+		return per_cpu_object(value->per_cpu);
 	case METRIC_GAUGE:
 	case METRIC_COUNTER:
 		break;
@@ -153,12 +192,15 @@ static struct json_object *rates_object(const struct entity *entity)
 	for (unsigned i = 0; i < entity->kind->n_metrics; i++) {
 		const struct metric *metric = entity->kind->metrics[i];
 		double rate = entity->rates[i];
+		struct json_object *object = per_cpu_rates(metric, &entity->values[i]);
 		char name[RATE_NAME_MAX];
 
-		if (!isfinite(rate))
-			continue;
-		(void)json_object_object_add_ex(rates, metric_rate_name(metric, name, sizeof(name)),
-						number(rate, "%.9g"), JSON_C_OBJECT_ADD_KEY_IS_NEW);
+		if (!object && isfinite(rate))
+			object = number(rate, "%.9g");
+		if (object)
+			(void)json_object_object_add_ex(
+				rates, metric_rate_name(metric, name, sizeof(name)), object,
+				JSON_C_OBJECT_ADD_KEY_IS_NEW);
 	}
 	return rates;
 }

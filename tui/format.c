@@ -146,9 +146,53 @@ static void format_rate(const struct metric *metric, double rate, char *buf, siz
 	}
 }
 
+unsigned per_cpu_busiest(const struct per_cpu *vector, const struct per_cpu_cell **ret_top,
+			 unsigned *ret_busy, unsigned *ret_known)
+{
+	unsigned n = 0;
+
+	*ret_busy = *ret_known = 0;
+	for (unsigned i = 0; vector && i < vector->n; i++) {
+		const struct per_cpu_cell *cell = &vector->cells[i];
+		unsigned at = n;
+
+		*ret_known += !isnan(cell->rate);
+		if (!(cell->rate > 0))
+			continue;
+		(*ret_busy)++;
+		while (at > 0 && ret_top[at - 1]->rate < cell->rate)
+			at--;
+		if (at == PER_CPU_SHOWN)
+			continue;
+		n += n < PER_CPU_SHOWN;
+		for (unsigned k = n - 1; k > at; k--)
+			ret_top[k] = ret_top[k - 1];
+		ret_top[at] = cell;
+	}
+	return n;
+}
+
 static double value_number(const struct value *value)
 {
 	return value->is_float ? value->f64 : (double)value->u64;
+}
+
+/* "3:1.2k/s 0:4/s +2": the busiest CPUs first. */
+static void format_per_cpu(const struct per_cpu *vector, char *buf, size_t size)
+{
+	const struct per_cpu_cell *top[PER_CPU_SHOWN];
+	unsigned n_busy = 0, n_known = 0, n = per_cpu_busiest(vector, top, &n_busy, &n_known);
+	size_t at = 0;
+	char number[32];
+
+	snprintf(buf, size, "%s", n_known ? "0/s" : "-");
+	for (unsigned i = 0; i < n && at < size; i++)
+		at += (size_t)snprintf(
+			buf + at, size - at, "%s%u:%s/s", i ? " " : "", top[i]->cpu,
+			top[i]->rate < 0.95 ? "<1"
+					    : format_count(top[i]->rate, number, sizeof(number)));
+	if (n_busy > n && at < size)
+		snprintf(buf + at, size - at, " +%u", n_busy - n);
 }
 
 static void format_good(const struct metric *metric, const struct value *value, double rate,
@@ -179,6 +223,9 @@ static void format_good(const struct metric *metric, const struct value *value, 
 		else
 			snprintf(buf, size, "max %s",
 				 format_ns(value->histogram->max_ns, p, sizeof(p)));
+		return;
+	case METRIC_PER_CPU:
+		format_per_cpu(value->per_cpu, buf, size);
 		return;
 	}
 }
@@ -211,6 +258,14 @@ enum role format_metric(const struct metric *metric, const struct value *value, 
 	return ROLE_VALUE;
 }
 
+static double per_cpu_most(const struct per_cpu *vector)
+{
+	const struct per_cpu_cell *top[PER_CPU_SHOWN];
+	unsigned n_busy, n_known, n = per_cpu_busiest(vector, top, &n_busy, &n_known);
+
+	return n ? top[0]->rate : n_known ? 0 : (double)NAN;
+}
+
 double metric_order(const struct metric *metric, const struct value *value, double rate)
 {
 	if (value->state != VALUE_OK && value->state != VALUE_STALE)
@@ -223,6 +278,8 @@ double metric_order(const struct metric *metric, const struct value *value, doub
 		return rate;
 	case METRIC_HISTOGRAM:
 		return value->histogram ? (double)value->histogram->max_ns : NAN;
+	case METRIC_PER_CPU:
+		return per_cpu_most(value->per_cpu);
 	case METRIC_TEXT:
 	case METRIC_CPUSET:
 		break;

@@ -19,6 +19,11 @@ const char *format_duration(uint64_t ns, char *buf, size_t size); /* "12d", "3h1
 /* One value, or its rate for a counter ("1.2k/s", "12%" for time shares). Returns its role. */
 enum role format_metric(const struct metric *metric, const struct value *value, double rate,
 			char *buf, size_t size);
+#define PER_CPU_SHOWN 3
+/* The CPUs with the highest rates, at most PER_CPU_SHOWN, the highest first; how many have a rate
+ * above 0, how many have one at all. Returns how many are in ret_top. */
+unsigned per_cpu_busiest(const struct per_cpu *vector, const struct per_cpu_cell **ret_top,
+			 unsigned *ret_busy, unsigned *ret_known);
 /* The number a column is sorted by; NAN sorts last. Text has none. */
 double metric_order(const struct metric *metric, const struct value *value, double rate);
 
