@@ -42,6 +42,7 @@ void ui_message(struct ui *ui, enum role role, const char *fmt, ...)
 void ui_select_view(struct ui *ui, unsigned view)
 {
 	ui->view = view;
+	ui->back = 0;
 }
 
 const char *ui_kinds(const struct ui *ui)
@@ -185,13 +186,32 @@ static bool common_command(struct ui *ui, const struct frame *frame, enum comman
 	return true;
 }
 
+static void jump(struct ui *ui, const struct frame *frame, const char *key)
+{
+	int to = view_by_entity(key);
+	unsigned from = ui->view;
+
+	if (to < 0 || !view_registry[to]->select(view_registry[to], ui->states[to], frame, key)) {
+		ui_message(ui, ROLE_WARNING, "%s: no such thing here", key);
+		return;
+	}
+	if ((unsigned)to == from)
+		return;
+	ui_select_view(ui, (unsigned)to);
+	ui->back = from + 1;
+	ui_message(ui, ROLE_TEXT, "%s; Esc goes back to %s", key, view_registry[from]->name);
+}
+
 static void view_command(struct ui *ui, const struct frame *frame, enum command command)
 {
 	const struct view *view = view_registry[ui->view];
 	struct ui_request request = {0};
 
-	if (!frame->snap || !view->command(view, ui->states[ui->view], frame, command, &request))
+	if (!frame->snap || !view->command(view, ui->states[ui->view], frame, command, &request)) {
+		if (command == COMMAND_BACK && ui->back)
+			ui_select_view(ui, ui->back - 1);
 		return;
+	}
 	switch (request.type) {
 	case UI_NONE:
 	case UI_UNDO:
@@ -201,6 +221,9 @@ static void view_command(struct ui *ui, const struct frame *frame, enum command 
 		return;
 	case UI_MESSAGE:
 		ui_message(ui, ROLE_TEXT, "%s", request.text);
+		return;
+	case UI_GOTO:
+		jump(ui, frame, request.key);
 		return;
 	}
 }

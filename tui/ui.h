@@ -54,6 +54,7 @@ struct ui_edit {
 
 struct ui {
 	unsigned view; /* index into view_registry */
+	unsigned back; /* 1 + the view the last jump (UI_GOTO) came from; 0: none */
 	void **states; /* by view */
 	enum ui_mode mode;
 	char message[256]; /* replaces the bottom bar until the next key */

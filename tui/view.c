@@ -42,6 +42,35 @@ int view_by_key(uint32_t key)
 	return -1;
 }
 
+static bool has_word(const char *words, const char *word, size_t n)
+{
+	while (*words) {
+		size_t length = strcspn(words, " ");
+
+		if (length == n && strncmp(words, word, n) == 0)
+			return true;
+		words += length + (words[length] == ' ');
+	}
+	return false;
+}
+
+int view_by_entity(const char *key)
+{
+	int any = -1;
+
+	for (unsigned i = 0; i < view_count; i++) {
+		const char *selects = view_registry[i]->selects;
+
+		if (!selects)
+			continue;
+		if (has_word(selects, key, strcspn(key, ":")))
+			return (int)i;
+		if (any < 0 && strcmp(selects, "*") == 0)
+			any = (int)i;
+	}
+	return any;
+}
+
 bool view_knob_of(const struct entity *entity, const char **ret_knob, char *ret_target, size_t size)
 {
 	for (unsigned i = 0; i < ARRAY_SIZE(knob_links); i++) {

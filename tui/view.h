@@ -48,6 +48,7 @@ enum ui_request_type {
 	UI_EDIT,    /* knob and target */
 	UI_UNDO,    /* id */
 	UI_MESSAGE, /* text */
+	UI_GOTO,    /* key: ui.c shows the view that selects entities of its kind, there */
 };
 
 struct ui_request {
@@ -56,6 +57,7 @@ struct ui_request {
 	char target[PLAN_OBJECT_MAX]; /* key of a knob's target */
 	uint64_t id;
 	char text[160];
+	char key[128]; /* of an entity */
 };
 
 struct view {
@@ -81,6 +83,11 @@ struct view {
 	/* A click at (x, y) of the pane last drawn. NULL: not used. */
 	void (*click)(const struct view *view, void *state, const struct frame *frame, int x,
 		      int y);
+	/* Puts the cursor on the entity with this key, which is of a kind in selects. False: it is
+	 * not there. Both NULL: no other view can jump here. */
+	const char *selects; /* blank-separated kinds; "*": any */
+	bool (*select)(const struct view *view, void *state, const struct frame *frame,
+		       const char *key);
 	/* The kind wanted now, when kinds is "*". */
 	const char *(*wants)(const struct view *view, const void *state);
 	void (*done)(void *state); /* frees what state owns, not itself; may be NULL */
@@ -91,6 +98,9 @@ extern const unsigned view_count;
 /* Index in the registry, -1: none. */
 int view_by_name(const char *name);
 int view_by_key(uint32_t key);
+/* The view that can select an entity of this key's kind ("irq:41"): the first that names the kind,
+ * else one that takes any; -1: none. */
+int view_by_entity(const char *key);
 
 /* --- parts several views use --- */
 

@@ -4,7 +4,9 @@
  */
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "core/parse.h"
 #include "tui/view_host_internal.h"
 
 enum role host_heat(const struct frame *frame, const struct machine_cpu *cpu, char *ret_glyph)
@@ -243,6 +245,26 @@ static void host_click(const struct view *view, void *arg, const struct frame *f
 	}
 }
 
+static bool host_select(const struct view *view, void *arg, const struct frame *frame,
+			const char *key)
+{
+	struct host_view *state = arg;
+	uint64_t number;
+
+	(void)view;
+	if (parse_u64(key + strcspn(key, ":") + 1, &number) < 0)
+		return false;
+	for (unsigned i = 0; frame->machine && i < frame->machine->n_cpus; i++) {
+		if (frame->machine->cpus[i].number != number)
+			continue;
+		state->cursor = i;
+		state->cursor_number = (unsigned)number;
+		state->has_cursor = true;
+		return true;
+	}
+	return false;
+}
+
 extern const struct view view_host;
 
 const struct view view_host = {
@@ -255,5 +277,7 @@ const struct view view_host = {
 	.draw = host_draw,
 	.command = host_command,
 	.click = host_click,
+	.selects = "cpu",
+	.select = host_select,
 	.done = host_done,
 };

@@ -122,7 +122,7 @@ static int compare_cells(const struct sort_order *order, const struct entity *a,
 	const struct metric *metric = order->source->kind->metrics[m];
 	double x, y;
 
-	if (!is_numeric(metric) && metric->type != METRIC_BOOL) {
+	if (metric->type == METRIC_TEXT || metric->type == METRIC_CPUSET) {
 		const struct value *u = &a->values[m], *v = &b->values[m];
 		const char *s = u->state == VALUE_OK && u->text ? u->text : "";
 		const char *t = v->state == VALUE_OK && v->text ? v->text : "";
@@ -366,6 +366,23 @@ static void table_click(const struct view *view, void *arg, const struct frame *
 	}
 }
 
+/* The table view shows whatever kind the key is of. */
+static bool table_select(const struct view *view, void *arg, const struct frame *frame,
+			 const char *key)
+{
+	struct table_view *state = arg;
+	const struct entity *entity = frame->snap ? snapshot_find(frame->snap, key) : NULL;
+
+	if (!entity || (view->kind && strcmp(view->kind, entity->kind->name) != 0))
+		return false;
+	if (strcmp(state->kind_name, entity->kind->name) != 0) {
+		snprintf(state->kind_name, sizeof(state->kind_name), "%s", entity->kind->name);
+		state->table = (struct table_state){.sort_column = -1};
+	}
+	snprintf(state->cursor_key, sizeof(state->cursor_key), "%s", key);
+	return true;
+}
+
 static const char *table_wants(const struct view *view, const void *arg)
 {
 	(void)view;
@@ -375,7 +392,7 @@ static const char *table_wants(const struct view *view, const void *arg)
 #define TABLE_VIEW                                                                                 \
 	.state_size = sizeof(struct table_view), .init = table_init, .draw = table_draw_view,      \
 	.command = table_view_command, .search = table_search, .click = table_click,               \
-	.wants = table_wants, .done = table_done, .kinds = "*"
+	.wants = table_wants, .done = table_done, .kinds = "*", .select = table_select
 
 extern const struct view view_irq, view_nic, view_table;
 
@@ -384,6 +401,7 @@ const struct view view_irq = {
 	.key = '3',
 	.summary = "interrupts: rate, action, affinity",
 	.kind = "irq",
+	.selects = "irq",
 	.hints = {COMMAND_SEARCH, COMMAND_SORT_RIGHT, COMMAND_INVERT, COMMAND_EDIT},
 	TABLE_VIEW,
 };
@@ -393,6 +411,7 @@ const struct view view_nic = {
 	.key = '4',
 	.summary = "network interfaces",
 	.kind = "nic",
+	.selects = "nic",
 	.hints = {COMMAND_SEARCH, COMMAND_SORT_RIGHT, COMMAND_INVERT},
 	TABLE_VIEW,
 };
@@ -401,6 +420,7 @@ const struct view view_table = {
 	.name = "table",
 	.key = '0',
 	.summary = "any kind of thing as a table",
+	.selects = "*",
 	.hints = {COMMAND_SEARCH, COMMAND_SORT_RIGHT, COMMAND_INVERT, COMMAND_EDIT},
 	TABLE_VIEW,
 };

@@ -184,6 +184,10 @@ static void test_views(void **state)
 		assert_non_null(v->command);
 	}
 	assert_int_equal(view_by_name("nosuch"), -1);
+	assert_int_equal(view_by_entity("irq:41"), view_by_name("irq"));
+	assert_int_equal(view_by_entity("cpu:3"), view_by_name("host"));
+	assert_int_equal(view_by_entity("cpufreq:3"), view_by_name("table"));
+	assert_int_equal(view_by_entity("nosuch"), view_by_name("table"));
 	assert_true(text_contains("Eth0-RX", "th0-rx"));
 	assert_false(text_contains("abc", "abcd"));
 	assert_true(text_contains("", ""));
