@@ -18,6 +18,7 @@ struct host *host_new(enum host_kind kind, const struct host_ops *ops)
 	host->kind = kind;
 	host->ops = ops;
 	host->root_fd = -1;
+	host->interrupt_fd = -1;
 	return host;
 }
 
@@ -27,7 +28,9 @@ void host_close(struct host *host)
 		return;
 	host_record_free(host->record);
 	host_fake_free(host->fake);
+	host_fake_sockets_free(host->fake_sockets);
 	fd_closep(&host->root_fd);
+	fd_closep(&host->interrupt_fd);
 	free(host->topology_xml);
 	free(host->synthetic);
 	free(host);
@@ -62,6 +65,9 @@ static ssize_t read_text(struct host *host, const char *path, char *buf, size_t 
 {
 	if (!size)
 		return -EINVAL;
+
+	if (atomic_load(&host->is_interrupted))
+		return -ECANCELED;
 
 	ssize_t n = host->ops->read(host, path, buf, size);
 	if (host->record)
@@ -210,6 +216,9 @@ int host_listf(struct host *host, struct host_names *ret, const char *fmt, ...)
 	if (r < 0)
 		return r;
 
+	if (atomic_load(&host->is_interrupted))
+		return -ECANCELED;
+
 	struct host_names names = {0};
 	r = host->ops->list(host, path, &names);
 	if (host->record)
@@ -257,6 +266,10 @@ int host_file_openf(struct host *host, struct host_file **ret, const char *fmt, 
 ssize_t host_file_read(struct host_file *file, const char **ret_text)
 {
 	struct host *host = file->host;
+
+	if (atomic_load(&host->is_interrupted))
+		return -ECANCELED;
+
 	ssize_t n = host->ops->file_read(file);
 
 	if (host->record)

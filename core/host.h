@@ -109,6 +109,12 @@ int host_topology(struct host *host, struct hwloc_topology **ret) _must_check_;
 /* NUMA distance by libnuma on the live host, else from node%u/distance. -ENOENT when unknown. */
 int host_node_distance(struct host *host, unsigned from, unsigned to, unsigned *ret) _must_check_;
 
+/* --- ending a wait. host_interrupt() may be called from any thread, after host_interruptible()
+ * (before the host's thread starts): from then on every door of this host that waits, and every
+ * read, fails with -ECANCELED. For good: there is nothing to do but to close the host. --- */
+int host_interruptible(struct host *host) _must_check_;
+void host_interrupt(struct host *host);
+
 /* --- process-wide operations of the live machine (-EROFS elsewhere) --- */
 int host_set_affinity(struct host *host, pid_t tid,
 		      const struct cpuset *cpus) _must_check_; /* tid 0: the caller */

@@ -1,10 +1,12 @@
 /*
  * Inside the host handle: what host.c (dispatch), host_path.c, host_dir.c (files below a root
- * directory), host_fake.c, host_record.c, host_topology.c, host_confine.c and host_write.c share.
- * Nobody else includes this.
+ * directory), host_fake.c, host_record.c, host_topology.c, host_confine.c, host_wait.c,
+ * host_unix*.c and host_write.c share. Nobody else includes this.
  */
 #ifndef JT_CORE_HOST_INTERNAL_H
 #define JT_CORE_HOST_INTERNAL_H
+
+#include <stdatomic.h>
 
 #include "core/host.h"
 
@@ -16,6 +18,7 @@
 #define HOST_FILE_MAX ((size_t)256 * 1024 * 1024)
 
 struct host_fake;
+struct host_fake_socket;
 struct host_record;
 
 struct host_file {
@@ -50,12 +53,19 @@ struct host {
 	size_t topology_xml_len;
 	int topology_error;
 	struct host_fake *fake;
+	struct host_fake_socket *fake_sockets;
 	struct host_record *record; /* NULL: not recording */
 	struct measure *measure;
+	int interrupt_fd; /* eventfd; -1: not interruptible */
+	atomic_bool is_interrupted;
 };
 
 struct host *host_new(enum host_kind kind, const struct host_ops *ops);
 void host_names_add(struct host_names *names, const char *name);
+/* For doors that wait (sockets): until fd is ready for events (POLLIN, POLLOUT; an error counts as
+ * ready), at most until deadline_ns of CLOCK_MONOTONIC. 0: ready; -ETIMEDOUT; -ECANCELED:
+ * host_interrupt(). Blocks nowhere else: the fd is non-blocking. */
+int host_wait(const struct host *host, int fd, short events, uint64_t deadline_ns) _must_check_;
 /* host_path.c */
 /* A path made of names that a guest or a capture chose must not climb: ".." is refused outright. */
 bool host_is_safe_path(const char *path);
@@ -74,6 +84,14 @@ void host_fake_free(struct host_fake *fake);
 int host_fake_write(struct host *host, const char *path, const char *text);
 uint64_t host_fake_now_ns(const struct host *host);
 
+/* host_unix_fake.c */
+void host_fake_sockets_free(struct host_fake_socket *sockets); /* a list */
+/* 0: there is such a socket; *ret_peer as the test said. */
+int host_fake_unix_connect(struct host *host, const char *path, pid_t *ret_peer);
+/* request NULL: the greeting. -EFBIG: more than size. */
+ssize_t host_fake_unix_ask(struct host *host, const char *path, const char *request, char *buf,
+			   size_t size);
+
 /* host_record.c. Failures to save are kept in the summary, they never fail the read. */
 void host_record_free(struct host_record *record);
 void host_record_file(struct host *host, const char *path, const char *bytes, ssize_t result);
@@ -81,6 +99,19 @@ void host_record_link(struct host *host, const char *path);
 void host_record_entry(struct host *host, const char *path, int result);
 void host_record_list(struct host *host, const char *path, const struct host_names *names,
 		      int result);
+
+/* A file that is no part of the machine's tree. */
+void host_record_extra(struct host *host, const char *path, const char *bytes, size_t len);
+
+/* host_unix_record.c: what peers said, below unix/ of the recording. request NULL: unasked;
+ * nth: how many replies to the same request came before. */
+void host_record_unix(struct host *host, const char *path, const char *request, unsigned nth,
+		      const char *reply, size_t len);
+void host_record_unix_peer(struct host *host, const char *path, pid_t peer);
+/* -ENODATA: not recorded. -EFBIG: more than size. */
+ssize_t host_replay_unix(struct host *host, const char *path, const char *request, unsigned nth,
+			 char *buf, size_t size);
+int host_replay_unix_peer(struct host *host, const char *path, pid_t *ret_peer);
 
 /* host_topology.c */
 int host_topology_live(struct host *host, struct hwloc_topology **ret);

@@ -331,6 +331,11 @@ void host_record_file(struct host *host, const char *path, const char *bytes, ss
 	note_error(host->record, r, path);
 }
 
+void host_record_extra(struct host *host, const char *path, const char *bytes, size_t len)
+{
+	note_error(host->record, save_file(host->record, path, bytes, len), path);
+}
+
 void host_record_link(struct host *host, const char *path)
 {
 	char real[HOST_PATH_MAX];

@@ -21,6 +21,10 @@ enum probe_flags {
 	/* Runs only while a view, a recorder or snapshot --json asks for one of its kinds
 	   (sampler_want). */
 	PROBE_ON_DEMAND = 1 << 0,
+	/* May wait for a peer (netlink, QMP, a unix socket) or walk long lists (/proc): runs in the
+	   sampler's second thread, with a host handle of its own (sampler.h). It must not need
+	   what is attached to the first one (host_measure()). */
+	PROBE_SLOW = 1 << 1,
 };
 
 struct probe {
