@@ -170,21 +170,38 @@ struct histogram_column *histogram_pack(const struct histogram *h, struct arena 
 	return column;
 }
 
-static uint64_t bucket_value(const struct histogram *h, unsigned bucket)
+static uint64_t bucket_value(uint64_t min_ns, uint64_t max_ns, unsigned bucket)
 {
 	if (bucket == OVERFLOW_BUCKET)
-		return h->max_ns;
+		return max_ns;
 
 	uint64_t from = histogram_bucket_from(bucket);
 	uint64_t value = from + (histogram_bucket_to(bucket) - from) / 2;
 
-	if (value < h->min_ns)
-		return h->min_ns;
-	return value > h->max_ns ? h->max_ns : value;
+	if (value < min_ns)
+		return min_ns;
+	return value > max_ns ? max_ns : value;
+}
+
+/* The place of the sample in question, from 1. False: too few lie above it. */
+static bool quantile_rank(uint64_t total, double q, uint64_t *ret)
+{
+	/* 0.07 * 100 is a little more than 7: do not let rounding ask for one sample more. */
+	double exact = q * (double)total;
+	uint64_t rank = (uint64_t)ceil(exact - exact * 1e-14);
+
+	if (rank < 1)
+		rank = 1;
+	if (rank > total || total - rank < MIN_SAMPLES_ABOVE)
+		return false;
+	*ret = rank;
+	return true;
 }
 
 bool histogram_quantile(const struct histogram *h, double q, uint64_t *ret_ns)
 {
+	uint64_t rank, seen = 0;
+
 	assert(q > 0 && q <= 1);
 	if (!h->total)
 		return false;
@@ -192,22 +209,30 @@ bool histogram_quantile(const struct histogram *h, double q, uint64_t *ret_ns)
 		*ret_ns = h->max_ns;
 		return true;
 	}
-
-	/* 0.07 * 100 is a little more than 7: do not let rounding ask for one sample more. */
-	double exact = q * (double)h->total;
-	uint64_t rank = (uint64_t)ceil(exact - exact * 1e-14);
-
-	if (rank < 1)
-		rank = 1;
-	if (rank > h->total || h->total - rank < MIN_SAMPLES_ABOVE)
+	if (!quantile_rank(h->total, q, &rank))
 		return false;
-
-	uint64_t seen = 0;
-
 	for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++) {
 		seen += h->counts[i];
 		if (seen >= rank) {
-			*ret_ns = bucket_value(h, i);
+			*ret_ns = bucket_value(h->min_ns, h->max_ns, i);
+			return true;
+		}
+	}
+	return false;
+}
+
+bool histogram_column_quantile(const struct histogram_column *column, double q, uint64_t *ret_ns)
+{
+	uint64_t rank, seen = 0;
+
+	assert(q > 0 && q < 1);
+	if (!quantile_rank(column->total, q, &rank))
+		return false;
+	for (uint32_t i = 0; i < column->n; i++) {
+		seen += column->cells[i].count;
+		if (seen >= rank) {
+			*ret_ns = bucket_value(column->min_ns, column->max_ns,
+					       column->cells[i].bucket);
 			return true;
 		}
 	}

@@ -77,6 +77,7 @@ struct histogram_column *histogram_pack(const struct histogram *h, struct arena 
  * and max; within 1.6 % from 128 ns on; max in the overflow bucket). False, and nothing written,
  * unless at least 10 samples lie above it (q == 1 gives max; needs one sample). */
 bool histogram_quantile(const struct histogram *h, double q, uint64_t *ret_ns);
+bool histogram_column_quantile(const struct histogram_column *column, double q, uint64_t *ret_ns);
 
 void histogram_live_init(struct histogram_live *live);
 void histogram_live_count(struct histogram_live *live, uint64_t ns); /* the one writer */

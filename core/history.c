@@ -13,17 +13,19 @@
 #define PACKED_MAX (6 * VARINT_MAX + HISTOGRAM_BUCKETS * (2 + 5))
 #define PACKED_ROUND 32u
 
-/* A window in a tenth of its size in a snapshot: a thousand CPUs keep fifteen minutes of them. */
+/* A column in a tenth of its size in a snapshot: a thousand CPUs keep fifteen minutes of them. */
 struct packed {
 	uint64_t start_ns, end_ns;
-	uint32_t len, room; /* bytes in use, allocated */
-	uint8_t bytes[];
+	float p99_ns;	    /* 0: too few samples; here so that a heatmap need not unpack */
+	uint16_t len, room; /* bytes in use, allocated */
+	uint8_t bytes[];    /* min, max and so on */
 };
 
 struct ring {
 	float *points;		 /* by tick modulo depth; NULL: not of this type */
 	struct packed **windows; /* oldest at next when full; NULL: not of this type */
 	unsigned n, next;	 /* windows */
+	struct histogram *total; /* with windows: all since the last reset */
 };
 
 /* One entity's rings. */
@@ -53,6 +55,7 @@ struct history {
 	struct past **slots;	     /* open addressing by key */
 	unsigned mask, n_pasts;
 	uint64_t tick; /* from 1 */
+	uint64_t cut_ns, reset_ns;
 	size_t bytes;
 };
 
@@ -229,7 +232,7 @@ static size_t past_bytes(const struct group *group, const struct past *past)
 		if (ring->points)
 			bytes += depth * sizeof(*ring->points);
 		if (ring->windows)
-			bytes += depth * sizeof(struct packed *);
+			bytes += depth * sizeof(struct packed *) + sizeof(*ring->total);
 		for (unsigned w = 0; ring->windows && w < depth; w++) {
 			if (ring->windows[w])
 				bytes += sizeof(struct packed) + ring->windows[w]->room;
@@ -255,10 +258,13 @@ static struct past *new_past(struct history *history, unsigned g, const struct e
 
 		if (group->indices[i] < 0)
 			continue;
-		if (entity->kind->metrics[group->indices[i]]->type == METRIC_HISTOGRAM)
+		if (entity->kind->metrics[group->indices[i]]->type == METRIC_HISTOGRAM) {
 			past->rings[i].windows = xcalloc(depth, sizeof(struct packed *));
-		else
+			past->rings[i].total = xcalloc(1, sizeof(struct histogram));
+			histogram_zero(past->rings[i].total);
+		} else {
 			past->rings[i].points = xcalloc(depth, sizeof(float));
+		}
 	}
 	if (2 * (history->n_pasts + 1) > history->mask)
 		grow_slots(history);
@@ -280,6 +286,7 @@ static void free_past(struct history *history, struct past *past)
 			free(ring->windows[w]);
 		free(ring->windows);
 		free(ring->points);
+		free(ring->total);
 	}
 	free(past->rings);
 	free(past->key);
@@ -354,36 +361,97 @@ static float point_of(const struct entity *entity, unsigned m)
 	return NAN;
 }
 
-static void feed_window(struct history *history, struct ring *ring, unsigned depth,
-			const struct value *value)
+/* The sum of two columns, the later one being newer. Both lists of cells are sorted by bucket. */
+static void merge(const struct histogram_column *a, const struct histogram_column *b,
+		  union wide_column *ret)
+{
+	struct histogram_column *sum = &ret->column;
+	uint32_t i = 0, j = 0, n = 0;
+
+	sum->start_ns = a->start_ns;
+	sum->end_ns = b->end_ns;
+	sum->min_ns = a->min_ns < b->min_ns ? a->min_ns : b->min_ns;
+	sum->max_ns = a->max_ns > b->max_ns ? a->max_ns : b->max_ns;
+	sum->sum_ns = a->sum_ns + b->sum_ns;
+	sum->total = a->total + b->total;
+	while (i < a->n || j < b->n) {
+		unsigned from_a = i < a->n ? a->cells[i].bucket : HISTOGRAM_BUCKETS;
+		unsigned from_b = j < b->n ? b->cells[j].bucket : HISTOGRAM_BUCKETS;
+		unsigned bucket = from_a < from_b ? from_a : from_b;
+
+		sum->cells[n].bucket = (uint16_t)bucket;
+		sum->cells[n].count = 0;
+		if (from_a == bucket)
+			sum->cells[n].count += a->cells[i++].count;
+		if (from_b == bucket)
+			sum->cells[n].count += b->cells[j++].count;
+		n++;
+	}
+	sum->n = n;
+}
+
+static void store(struct history *history, struct packed **slot,
+		  const struct histogram_column *column)
 {
 	uint8_t bytes[PACKED_MAX];
-
-	if (value->state != VALUE_OK || !value->histogram)
-		return;
-
-	const struct packed *last =
-		ring->n ? ring->windows[(ring->next + depth - 1) % depth] : NULL;
-
-	/* The probe did not run since: its window is here already. */
-	if (last && value->histogram->end_ns <= last->end_ns)
-		return;
-
-	size_t len = pack(value->histogram, bytes);
-	struct packed **slot = &ring->windows[ring->next];
+	size_t len = pack(column, bytes);
+	uint64_t p99_ns;
 
 	if (!*slot || (*slot)->room < len) {
 		size_t room = (len + PACKED_ROUND - 1) / PACKED_ROUND * PACKED_ROUND;
 
 		history->bytes -= *slot ? sizeof(**slot) + (*slot)->room : 0;
 		*slot = xrealloc(*slot, sizeof(**slot) + room);
-		(*slot)->room = (uint32_t)room;
+		(*slot)->room = (uint16_t)room;
 		history->bytes += sizeof(**slot) + room;
 	}
-	(*slot)->start_ns = value->histogram->start_ns;
-	(*slot)->end_ns = value->histogram->end_ns;
-	(*slot)->len = (uint32_t)len;
+	(*slot)->start_ns = column->start_ns;
+	(*slot)->end_ns = column->end_ns;
+	(*slot)->p99_ns = histogram_column_quantile(column, 0.99, &p99_ns) ? (float)p99_ns : 0;
+	(*slot)->len = (uint16_t)len;
 	memcpy((*slot)->bytes, bytes, len);
+}
+
+/* A column takes windows until it is about a second long: a faster refresh must not shorten the
+ * time the ring reaches back. */
+static bool takes_more(const struct history *history, const struct packed *column,
+		       const struct histogram_column *window)
+{
+	return column->end_ns - column->start_ns < HISTORY_COLUMN_NS &&
+	       window->end_ns - column->start_ns < 2 * HISTORY_COLUMN_NS &&
+	       !(column->start_ns < history->cut_ns && window->end_ns > history->cut_ns);
+}
+
+static void add_to_total(struct histogram *total, const struct histogram_column *window)
+{
+	if (!total->end_ns)
+		total->start_ns = window->start_ns;
+	total->end_ns = window->end_ns;
+	histogram_add_column(total, window);
+}
+
+static void feed_window(struct history *history, struct ring *ring, unsigned depth,
+			const struct value *value)
+{
+	if (value->state != VALUE_OK || !value->histogram)
+		return;
+
+	const struct histogram_column *window = value->histogram;
+	struct packed **last = ring->n ? &ring->windows[(ring->next + depth - 1) % depth] : NULL;
+
+	/* The probe did not run since: its window is here already. */
+	if (last && window->end_ns <= (*last)->end_ns)
+		return;
+	add_to_total(ring->total, window);
+	if (last && takes_more(history, *last, window)) {
+		union wide_column before, both;
+
+		unpack(*last, &before);
+		merge(&before.column, window, &both);
+		store(history, last, &both.column);
+		return;
+	}
+	store(history, &ring->windows[ring->next], window);
 	ring->next = (ring->next + 1) % depth;
 	if (ring->n < depth)
 		ring->n++;
@@ -518,6 +586,26 @@ unsigned history_series(const struct history *history, const char *key, const ch
 	return (unsigned)n;
 }
 
+unsigned history_columns(const struct history *history, const char *key, const char *metric,
+			 uint64_t from_ns, struct history_column *ret, unsigned max)
+{
+	const struct past *past;
+	unsigned depth, n = 0;
+	const struct ring *ring = find_ring(history, key, metric, &past, &depth);
+
+	for (unsigned i = 1; ring && ring->windows && i <= ring->n && n < max; i++) {
+		const struct packed *packed = ring->windows[(ring->next + depth - i) % depth];
+		uint64_t min_ns, max_ns;
+
+		if (packed->end_ns <= from_ns)
+			break;
+		(void)get_varint(get_varint(packed->bytes, &min_ns), &max_ns);
+		ret[n++] = (struct history_column){packed->start_ns, packed->end_ns, max_ns,
+						   (uint64_t)packed->p99_ns};
+	}
+	return n;
+}
+
 unsigned history_histogram(const struct history *history, const char *key, const char *metric,
 			   uint64_t from_ns, uint64_t to_ns, struct histogram *sum,
 			   uint64_t *ret_covered_ns)
@@ -544,6 +632,39 @@ unsigned history_histogram(const struct history *history, const char *key, const
 	if (ret_covered_ns)
 		*ret_covered_ns = covered_ns;
 	return n;
+}
+
+const struct histogram *history_total(const struct history *history, const char *key,
+				      const char *metric)
+{
+	const struct past *past;
+	unsigned depth;
+	const struct ring *ring = find_ring(history, key, metric, &past, &depth);
+
+	return ring ? ring->total : NULL;
+}
+
+void history_reset(struct history *history, uint64_t now_ns)
+{
+	history->reset_ns = now_ns;
+	for (unsigned i = 0; i <= history->mask; i++) {
+		const struct past *past = history->slots[i];
+
+		for (unsigned m = 0; past && m < history->groups[past->group].n_metrics; m++) {
+			if (past->rings[m].total)
+				histogram_zero(past->rings[m].total);
+		}
+	}
+}
+
+uint64_t history_reset_ns(const struct history *history)
+{
+	return history->reset_ns;
+}
+
+void history_cut(struct history *history, uint64_t now_ns)
+{
+	history->cut_ns = now_ns;
 }
 
 size_t history_bytes(const struct history *history)

@@ -188,6 +188,7 @@ static int on_guard(sd_event_source *source, int fd, uint32_t revents, void *arg
 			tell(d, d->event_room);
 		d->is_dirty = true;
 		if (d->event_room->type == GUARD_EVENT_TRANSACTION) {
+			history_cut(d->history, host_now_ns(d->context->host));
 			sampler_kick(d->sampler);
 			dashboard_list_knobs(d);
 		}

@@ -310,6 +310,127 @@ static void wide_windows_survive(void **state)
 	freep(&sum);
 }
 
+/* One window of 1000 samples: the slowest takes max_ns. */
+static void feed_window(struct fixture *f, uint64_t period_ns, uint64_t max_ns)
+{
+	struct histogram window;
+
+	histogram_zero(&window);
+	window.start_ns = f->now_ns;
+	f->now_ns += period_ns;
+	window.end_ns = f->now_ns;
+	for (unsigned i = 0; i < 999; i++)
+		histogram_count(&window, 5000 + i % 7 * 1000);
+	histogram_count(&window, max_ns);
+	sample_reset(f->sample);
+	f->sample->time_ns = f->now_ns;
+	sample_histogram(f->sample, sample_row(f->sample, 0, NULL, NULL, "cpu:0"), M_WINDOW,
+			 &window);
+	sample_finish(f->sample, 0);
+	feed(f);
+}
+
+/* Whatever the refresh rate, the ring reaches back its depth in seconds, nearly. */
+static void a_fast_refresh_shortens_nothing(void **state)
+{
+	static const uint64_t periods_ms[] = {100, 130, 250, 500, 700, 949, 1000};
+	struct fixture *f = *state;
+	struct history_column columns[WINDOW_DEPTH + 1];
+
+	for (unsigned p = 0; p < ARRAY_SIZE(periods_ms); p++) {
+		uint64_t period_ns = periods_ms[p] * NSEC_PER_MSEC;
+		unsigned n = (unsigned)(4 * WINDOW_DEPTH * NSEC_PER_SEC / period_ns);
+		struct histogram sum;
+		uint64_t covered_ns;
+
+		for (unsigned i = 0; i < n; i++)
+			feed_window(f, period_ns, 40000 + i);
+		histogram_zero(&sum);
+		assert_int_equal(history_histogram(f->history, "cpu:0", "window", 0, UINT64_MAX,
+						   &sum, &covered_ns),
+				 WINDOW_DEPTH);
+		/* The newest column may be as short as one window. */
+		assert_true(covered_ns >= (WINDOW_DEPTH - 1) * HISTORY_COLUMN_NS + period_ns);
+		assert_int_equal(sum.total, covered_ns / period_ns * 1000);
+		assert_int_equal(sum.max_ns, 40000 + n - 1);
+		assert_int_equal(history_columns(f->history, "cpu:0", "window", 0, columns,
+						 ARRAY_SIZE(columns)),
+				 WINDOW_DEPTH);
+		assert_int_equal(columns[0].end_ns, f->now_ns);
+		for (unsigned i = 1; i < WINDOW_DEPTH; i++) {
+			assert_int_equal(columns[i].end_ns, columns[i - 1].start_ns);
+			assert_true(columns[i].end_ns - columns[i].start_ns >= HISTORY_COLUMN_NS);
+		}
+	}
+}
+
+static void columns_tell_max_and_p99(void **state)
+{
+	struct fixture *f = *state;
+	struct history_column columns[4];
+
+	feed_window(f, NSEC_PER_SEC, 70000);
+	feed_window(f, NSEC_PER_SEC, 90000);
+	tick(f, 0, 1); /* one sample: no p99 */
+	assert_int_equal(history_columns(f->history, "cpu:0", "window", 0, columns, 4), 3);
+	assert_int_equal(columns[0].max_ns, 3000);
+	assert_int_equal(columns[0].p99_ns, 0);
+	assert_int_equal(columns[1].max_ns, 90000);
+	assert_in_range(columns[1].p99_ns, 10800, 11200);
+	assert_int_equal(columns[2].max_ns, 70000);
+	assert_int_equal(history_columns(f->history, "cpu:0", "window", 0, columns, 2), 2);
+	assert_int_equal(columns[1].max_ns, 90000);
+	assert_int_equal(history_columns(f->history, "cpu:0", "window", NSEC_PER_SEC, columns, 4),
+			 2);
+	assert_int_equal(history_columns(f->history, "cpu:0", "load", 0, columns, 4), 0);
+	assert_int_equal(history_columns(f->history, "cpu:9", "window", 0, columns, 4), 0);
+}
+
+/* A column with both sides of a change in it would be of use to neither. */
+static void a_change_cuts_columns(void **state)
+{
+	struct fixture *f = *state;
+	struct history_column columns[8];
+
+	for (unsigned i = 0; i < 4; i++)
+		feed_window(f, 100 * NSEC_PER_MSEC, 20000);
+	history_cut(f->history, f->now_ns + 50 * NSEC_PER_MSEC);
+	feed_window(f, 100 * NSEC_PER_MSEC, 500000); /* the change */
+	for (unsigned i = 0; i < 5; i++)
+		feed_window(f, 100 * NSEC_PER_MSEC, 30000);
+	assert_int_equal(history_columns(f->history, "cpu:0", "window", 0, columns, 8), 3);
+	assert_int_equal(columns[0].max_ns, 30000);
+	assert_int_equal(columns[0].end_ns - columns[0].start_ns, 500 * NSEC_PER_MSEC);
+	assert_int_equal(columns[1].max_ns, 500000);
+	assert_int_equal(columns[1].end_ns - columns[1].start_ns, 100 * NSEC_PER_MSEC);
+	assert_int_equal(columns[2].max_ns, 20000);
+}
+
+static void totals_run_since_the_reset(void **state)
+{
+	struct fixture *f = *state;
+	const struct histogram *total;
+
+	assert_null(history_total(f->history, "cpu:0", "window"));
+	for (unsigned i = 0; i < 3 * WINDOW_DEPTH; i++)
+		feed_window(f, NSEC_PER_SEC, i == 1 ? 800000 : 20000);
+	total = history_total(f->history, "cpu:0", "window");
+	assert_int_equal(total->total, 3 * WINDOW_DEPTH * 1000);
+	assert_int_equal(total->max_ns, 800000); /* long gone from the ring */
+	assert_int_equal(total->end_ns - total->start_ns, 3 * WINDOW_DEPTH * NSEC_PER_SEC);
+	assert_int_equal(history_reset_ns(f->history), 0);
+	history_reset(f->history, f->now_ns);
+	assert_int_equal(history_reset_ns(f->history), f->now_ns);
+	assert_int_equal(history_total(f->history, "cpu:0", "window")->total, 0);
+	feed_window(f, NSEC_PER_SEC, 20000);
+	feed(f); /* seen twice, counts once */
+	total = history_total(f->history, "cpu:0", "window");
+	assert_int_equal(total->total, 1000);
+	assert_int_equal(total->max_ns, 20000);
+	assert_null(history_total(f->history, "cpu:0", "load"));
+	assert_null(history_total(f->history, "cpu:9", "window"));
+}
+
 static void memory_is_bounded(void **state)
 {
 	struct fixture *f = *state;
@@ -338,6 +459,10 @@ int main(void)
 		TEST(a_window_seen_twice_counts_once),
 		TEST(old_windows_leave),
 		TEST(wide_windows_survive),
+		TEST(a_fast_refresh_shortens_nothing),
+		TEST(columns_tell_max_and_p99),
+		TEST(a_change_cuts_columns),
+		TEST(totals_run_since_the_reset),
 		TEST(memory_is_bounded),
 	};
 
