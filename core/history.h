@@ -43,6 +43,9 @@ void history_cut(struct history *history, uint64_t now_ns);
 /* Copies at most max points, oldest first, NAN for gaps; returns how many. */
 unsigned history_series(const struct history *history, const char *key, const char *metric,
 			float *ret_points, unsigned max);
+/* The same of one CPU of a METRIC_PER_CPU: 0 where it did not move, NAN where it was not read. */
+unsigned history_cpu_series(const struct history *history, const char *key, const char *metric,
+			    unsigned cpu, float *ret_points, unsigned max);
 /* Copies at most max of the newest columns that end after from_ns, newest first. */
 unsigned history_columns(const struct history *history, const char *key, const char *metric,
 			 uint64_t from_ns, struct history_column *ret, unsigned max);

@@ -11,7 +11,7 @@
 
 #include "core/history.h"
 
-enum { M_LOAD, M_COUNT, M_NAME, M_WINDOW };
+enum { M_LOAD, M_COUNT, M_NAME, M_WINDOW, M_PER_CPU };
 #define SERIES_DEPTH 5u
 #define WINDOW_DEPTH 8u
 
@@ -20,6 +20,7 @@ static const struct metric metrics[] = {
 	[M_COUNT] = {.name = "count", .type = METRIC_COUNTER},
 	[M_NAME] = {.name = "driver", .type = METRIC_TEXT},
 	[M_WINDOW] = {.name = "window", .type = METRIC_HISTOGRAM},
+	[M_PER_CPU] = {.name = "per_cpu", .type = METRIC_PER_CPU},
 };
 static const struct metric_set sets[] = {
 	{.kind = "cpu", .metrics = metrics, .n_metrics = ARRAY_SIZE(metrics)}};
@@ -31,6 +32,7 @@ static const struct history_metric kept[] = {
 	{.kind = "cpu", .metric = "count", .depth = SERIES_DEPTH},
 	{.kind = "cpu", .metric = "window", .depth = WINDOW_DEPTH},
 	{.kind = "cpu", .metric = "no_such_metric", .depth = 3},
+	{.kind = "cpu", .metric = "per_cpu", .depth = SERIES_DEPTH},
 	{.kind = "vm", .metric = "load", .depth = 3},
 };
 
@@ -431,6 +433,53 @@ static void totals_run_since_the_reset(void **state)
 	assert_null(history_total(f->history, "cpu:9", "window"));
 }
 
+/* CPU 2 and, from tick 3 on, CPU 70 count; CPU 5 stands still. */
+static void spread(struct fixture *f, uint64_t two, uint64_t seventy)
+{
+	const struct per_cpu_cell cells[] = {
+		{.cpu = 2, .count = two}, {.cpu = 5, .count = 9}, {.cpu = 70, .count = seventy}};
+
+	begin(f);
+	sample_per_cpu(f->sample, sample_row(f->sample, 0, NULL, NULL, "irq:7"), M_PER_CPU, 1,
+		       cells, ARRAY_SIZE(cells));
+	sample_finish(f->sample, 0);
+	feed(f);
+}
+
+static void counters_by_cpu_are_kept(void **state)
+{
+	struct fixture *f = *state;
+	float points[2 * SERIES_DEPTH];
+	size_t few, bytes;
+
+	spread(f, 10, 0);
+	assert_int_equal(history_cpu_series(f->history, "irq:7", "per_cpu", 2, points, 9), 1);
+	assert_true(isnan(points[0])); /* no rate yet */
+	spread(f, 30, 0);
+	few = history_bytes(f->history);
+	spread(f, 60, 5);
+	begin(f);
+	sample_finish(f->sample, -EIO); /* not read */
+	feed(f);
+	assert_int_equal(history_cpu_series(f->history, "irq:7", "per_cpu", 2, points, 9), 4);
+	assert_true(isnan(points[0]) && points[1] == 20 && points[2] == 30 && isnan(points[3]));
+	assert_int_equal(history_cpu_series(f->history, "irq:7", "per_cpu", 70, points, 9), 4);
+	assert_true(isnan(points[0]) && points[1] == 0 && points[2] == 5 && isnan(points[3]));
+	assert_int_equal(history_cpu_series(f->history, "irq:7", "per_cpu", 5, points, 1), 1);
+	assert_true(history_bytes(f->history) > few);
+	for (unsigned i = 0; i < 2 * SERIES_DEPTH; i++)
+		spread(f, 100 + i, 100 + i);
+	bytes = history_bytes(f->history);
+	for (unsigned i = 0; i < 2 * SERIES_DEPTH; i++)
+		spread(f, 200 + i, 200 + i);
+	assert_int_equal(history_bytes(f->history), bytes);
+	assert_int_equal(history_cpu_series(f->history, "irq:7", "per_cpu", 5, points, 99),
+			 SERIES_DEPTH);
+	assert_true(points[0] == 0);
+	assert_int_equal(history_series(f->history, "irq:7", "per_cpu", points, 9), 0);
+	assert_int_equal(history_cpu_series(f->history, "irq:7", "load", 2, points, 9), 0);
+}
+
 static void memory_is_bounded(void **state)
 {
 	struct fixture *f = *state;
@@ -463,6 +512,7 @@ int main(void)
 		TEST(columns_tell_max_and_p99),
 		TEST(a_change_cuts_columns),
 		TEST(totals_run_since_the_reset),
+		TEST(counters_by_cpu_are_kept),
 		TEST(memory_is_bounded),
 	};
 
