@@ -2,31 +2,37 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/eventfd.h>
 #include <time.h>
-#include <unistd.h>
 
+#include "core/sampler_internal.h"
+
+#define NO_SLOT UINT_MAX
 #define MIN_PERIOD_NS (10 * NSEC_PER_MSEC)
+/* A slow probe's very first sample is waited for so long in silence. */
+#define FIRST_WAIT_NS (2 * NSEC_PER_SEC)
 /* Two ticks closer than this give rates of nothing: a kick waits that long. */
 #define MIN_KICK_GAP_NS (50 * NSEC_PER_MSEC)
 
-/* One probe's seat. Touched by the running thread only. */
+/* One probe's seat: when it runs and what it said. Touched by the running thread only. */
 struct seat {
 	const struct probe *probe;
-	void *state;
-	bool is_open;
-	bool has_run;
-	uint64_t due_ns;   /* host clock, as below */
-	uint64_t first_ns; /* its first run */
-	uint64_t left_ns;  /* on demand: since when nobody asks for it; 0: it is asked for */
-	uint64_t kinds;	   /* bit set of the kinds it contributes to */
+	struct runner runner; /* not used while the worker runs the probe */
+	bool has_run;	      /* or was asked for */
+	uint64_t due_ns;      /* host clock, as below */
+	uint64_t left_ns;     /* on demand: since when nobody asks for it; 0: it is asked for */
+	uint64_t kinds;	      /* bit set of the kinds it contributes to */
 	struct sample *sample;
+	/* Of probes in the worker. */
+	unsigned slot;	      /* its number there; NO_SLOT: not there */
+	uint64_t asked_ns;    /* since when a sample is waited for; 0: none is */
+	bool has_sample;      /* sample is a finished one that may be shown */
+	struct sample *delay; /* what is shown instead when that takes too long */
 };
 
 struct sampler {
@@ -34,6 +40,7 @@ struct sampler {
 	const struct schema *schema;
 	struct seat *seats;
 	unsigned n_seats;
+	struct worker *worker;	       /* NULL: every probe runs in the one thread */
 	struct sample **samples;       /* by seat: what the next snapshot is built from */
 	const struct snapshot *latest; /* the chain of rates; the running thread's */
 
@@ -59,23 +66,6 @@ static uint64_t clock_ns(clockid_t clock)
 
 	(void)clock_gettime(clock, &ts);
 	return (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
-}
-
-static void raise_fd(int fd)
-{
-	uint64_t one = 1;
-
-	/* Non-blocking; a full counter is as readable as any. */
-	if (fd >= 0)
-		(void)!write(fd, &one, sizeof(one));
-}
-
-static void clear_fd(int fd)
-{
-	uint64_t n;
-
-	if (fd >= 0)
-		(void)!read(fd, &n, sizeof(n));
 }
 
 /* --- probes --- */
@@ -108,64 +98,77 @@ struct sampler *sampler_new(struct host *host, const struct schema *schema,
 		struct seat *seat = &sampler->seats[i];
 
 		seat->probe = probes[i];
-		seat->state = xcalloc(1, probes[i]->state_size);
+		seat->slot = NO_SLOT;
+		runner_init(&seat->runner, probes[i]);
 		seat->kinds = kinds_of(schema, probes[i]);
 		seat->sample = sample_new(probes[i]);
 	}
 	return sampler;
 }
 
-static void close_seat(struct seat *seat)
+/* Counted from when it was due, so that the times do not creep; a run out of turn (a kick) or one
+ * that came far too late starts anew. */
+static void set_due(struct seat *seat, uint64_t now_ns)
 {
-	if (seat->is_open && seat->probe->close)
-		seat->probe->close(seat->state);
-	seat->is_open = false;
-}
-
-/* A failed open is tried again at every run: what was missing may have come. */
-static int open_seat(struct seat *seat, struct host *host)
-{
-	if (seat->is_open)
-		return 0;
-	memset(seat->state, 0, seat->probe->state_size);
-
-	int result = seat->probe->open ? seat->probe->open(seat->state, host) : 0;
-
-	seat->is_open = result >= 0;
-	return result;
-}
-
-/* The clock goes on over a captured machine whose counters stand still: at one and the same time
- * they have no rate, instead of a false zero. */
-static uint64_t time_of_run(struct seat *seat, const struct host *host)
-{
-	enum host_kind kind = host_kind(host);
-
-	if (!seat->first_ns)
-		seat->first_ns = host_now_ns(host);
-	return kind == HOST_CAPTURED || kind == HOST_SYNTHETIC ? seat->first_ns : host_now_ns(host);
-}
-
-static void run_seat(struct seat *seat, struct host *host, uint64_t now_ns, bool is_thorough)
-{
-	uint64_t start = clock_ns(CLOCK_THREAD_CPUTIME_ID);
-
-	sample_reset(seat->sample);
-	seat->sample->is_thorough = is_thorough;
-	seat->sample->time_ns = time_of_run(seat, host);
-
-	int result = open_seat(seat, host);
-
-	if (result >= 0)
-		result = seat->probe->sample(seat->state, host, seat->sample);
-	sample_finish(seat->sample, result);
-	seat->sample->cost_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID) - start;
 	seat->has_run = true;
-	/* Counted from when it was due, so that the times do not creep; a run out of turn (a kick)
-	 * or one that came far too late starts anew. */
 	if (seat->due_ns > now_ns || seat->due_ns + seat->probe->period_ns <= now_ns)
 		seat->due_ns = now_ns;
 	seat->due_ns += seat->probe->period_ns;
+}
+
+/* --- probes in the worker --- */
+
+static void ask_worker(struct sampler *sampler, struct seat *seat, uint64_t now_ns,
+		       bool is_thorough)
+{
+	unsigned ask = WORKER_DUE;
+
+	/* It is being read: no more runs than one can be finished. After a change the one under way
+	 * may have seen what was before. */
+	if (seat->asked_ns && !is_thorough)
+		return;
+	if (is_thorough)
+		ask |= WORKER_SOON | WORKER_THOROUGH;
+	if (!seat->has_sample)
+		ask |= WORKER_SOON;
+	if (!seat->asked_ns)
+		seat->asked_ns = now_ns ? now_ns : 1;
+	worker_ask(sampler->worker, seat->slot, ask);
+}
+
+static void take_from_worker(struct sampler *sampler, struct seat *seat)
+{
+	struct sample *sample = worker_take(sampler->worker, seat->slot);
+
+	if (!sample)
+		return;
+	worker_give_back(sampler->worker, seat->slot, seat->sample);
+	seat->sample = sample;
+	seat->has_sample = true;
+	seat->asked_ns = 0;
+}
+
+/* What the next snapshot shows of it: the last sample, until it is so old that it must not pass for
+ * the present any more (snapshot.h). */
+static struct sample *shown_of(struct seat *seat, uint64_t now_ns)
+{
+	uint64_t waited_ns =
+		seat->asked_ns && now_ns > seat->asked_ns ? now_ns - seat->asked_ns : 0;
+	bool is_late = seat->has_sample ? seat->sample->time_ns + seat->probe->period_ns +
+							  SNAPSHOT_STALE_NS <
+						  now_ns
+					: waited_ns >= FIRST_WAIT_NS;
+
+	if (!waited_ns || !is_late)
+		return seat->has_sample ? seat->sample : NULL;
+	if (!seat->delay)
+		seat->delay = sample_new(seat->probe);
+	sample_reset(seat->delay);
+	seat->delay->time_ns = seat->asked_ns;
+	sample_errorf(seat->delay, "still reading since %llu s",
+		      (unsigned long long)(waited_ns / NSEC_PER_SEC));
+	sample_finish(seat->delay, -ETIMEDOUT);
+	return seat->delay;
 }
 
 /* --- ticks --- */
@@ -182,6 +185,25 @@ static bool is_asked_for(const struct sampler *sampler, const struct seat *seat)
 	       (seat->kinds & atomic_load(&sampler->want));
 }
 
+static void run_seat(struct sampler *sampler, unsigned i, bool is_thorough)
+{
+	struct seat *seat = &sampler->seats[i];
+
+	runner_run(&seat->runner, sampler->host, seat->sample, is_thorough);
+	sampler->samples[i] = seat->sample;
+}
+
+static void visit_slow(struct sampler *sampler, unsigned i, bool is_due, bool is_thorough,
+		       uint64_t now_ns)
+{
+	struct seat *seat = &sampler->seats[i];
+
+	take_from_worker(sampler, seat);
+	if (is_due)
+		ask_worker(sampler, seat, now_ns, is_thorough);
+	sampler->samples[i] = shown_of(seat, now_ns);
+}
+
 static void visit_seat(struct sampler *sampler, unsigned i, enum tick tick, uint64_t now_ns,
 		       uint64_t slack_ns)
 {
@@ -196,13 +218,21 @@ static void visit_seat(struct sampler *sampler, unsigned i, enum tick tick, uint
 		seat->left_ns = 0;
 	else if (!seat->left_ns)
 		seat->left_ns = now_ns ? now_ns : 1;
-	if (is_asked && (tick != TICK_DUE || !seat->has_run || now_ns + slack_ns >= seat->due_ns)) {
-		run_seat(seat, sampler->host, now_ns, tick != TICK_DUE);
-		sampler->samples[i] = seat->sample;
-	}
+
+	bool is_due = is_asked &&
+		      (tick != TICK_DUE || !seat->has_run || now_ns + slack_ns >= seat->due_ns);
+
+	if (seat->slot != NO_SLOT)
+		visit_slow(sampler, i, is_due, tick != TICK_DUE, now_ns);
+	else if (is_due)
+		run_seat(sampler, i, tick != TICK_DUE);
+	if (is_due)
+		set_due(seat, now_ns);
 	/* Nobody looks: keep what is there for a quick return, then forget it. */
-	if (seat->left_ns && now_ns - seat->left_ns > SNAPSHOT_STALE_NS)
+	if (seat->left_ns && now_ns - seat->left_ns > SNAPSHOT_STALE_NS) {
+		seat->has_sample = false;
 		sampler->samples[i] = NULL;
+	}
 }
 
 /* False: told to stop meanwhile, there is no new snapshot. */
@@ -237,7 +267,7 @@ static void publish(struct sampler *sampler)
 
 	/* What comes back was not taken in time. */
 	snapshot_unref(atomic_exchange(&sampler->published, mine));
-	raise_fd(sampler->ready_fd);
+	sampler_raise_fd(sampler->ready_fd);
 }
 
 static struct sampler_job *next_job(struct sampler *sampler)
@@ -266,7 +296,7 @@ static void run_jobs(struct sampler *sampler)
 		*sampler->done_end = job;
 		sampler->done_end = &job->next;
 		(void)pthread_mutex_unlock(&sampler->lock);
-		raise_fd(sampler->ready_fd);
+		sampler_raise_fd(sampler->ready_fd);
 	}
 }
 
@@ -323,31 +353,33 @@ static void wait_until(const struct sampler *sampler, uint64_t deadline_ns, uint
 	};
 
 	if (ppoll(&pollfd, 1, &timeout, NULL) > 0)
-		clear_fd(sampler->wake_fd);
+		sampler_clear_fd(sampler->wake_fd);
 }
 
 static void *sampler_main(void *arg)
 {
 	struct sampler *sampler = arg;
 	struct schedule schedule = {0};
-	struct sched_param param = {0};
+	bool has_news = false;
 
-	(void)pthread_setname_np(pthread_self(), "jt-sampler");
-	/* Started under chrt the program would sample at its real-time priority. */
-	(void)pthread_setschedparam(pthread_self(), SCHED_OTHER, &param);
+	sampler_plain_thread("jt-sampler");
 	while (!atomic_load(&sampler->is_stopping)) {
-		bool is_early =
-			atomic_load(&sampler->is_kicked) || atomic_load(&sampler->is_wanted);
+		has_news |= sampler->worker && worker_has_news(sampler->worker);
+
+		bool is_early = has_news || atomic_load(&sampler->is_kicked) ||
+				atomic_load(&sampler->is_wanted);
 
 		follow_period(&schedule, atomic_load(&sampler->period_ns));
 
 		uint64_t now_ns = clock_ns(CLOCK_MONOTONIC);
 		uint64_t deadline_ns = deadline_of(&schedule, is_early);
 
-		if (now_ns >= deadline_ns)
+		if (now_ns >= deadline_ns) {
 			tick_now(sampler, &schedule, now_ns);
-		else
+			has_news = false;
+		} else {
 			wait_until(sampler, deadline_ns, now_ns);
+		}
 		run_jobs(sampler);
 	}
 	return NULL;
@@ -364,6 +396,34 @@ static int open_fds(struct sampler *sampler)
 	return 0;
 }
 
+/* A captured or fake host is one of a kind, and a recording one must see every byte: then there is
+ * no worker, the slow probes are run like the others. */
+static int start_worker(struct sampler *sampler)
+{
+	_cleanup_(freep) const struct probe **slow = xcalloc(sampler->n_seats, sizeof(*slow));
+	unsigned n = 0;
+
+	if (!host_is_this_machine(sampler->host) || host_record_summary(sampler->host))
+		return 0;
+	for (unsigned i = 0; i < sampler->n_seats; i++) {
+		if (sampler->seats[i].probe->flags & PROBE_SLOW)
+			slow[n++] = sampler->seats[i].probe;
+	}
+	if (!n)
+		return 0;
+
+	int result = worker_start(slow, n, sampler->wake_fd, &sampler->worker);
+
+	if (result < 0)
+		return result;
+	n = 0;
+	for (unsigned i = 0; i < sampler->n_seats; i++) {
+		if (sampler->seats[i].probe->flags & PROBE_SLOW)
+			sampler->seats[i].slot = n++;
+	}
+	return 0;
+}
+
 int sampler_start(struct sampler *sampler, uint64_t period_ns)
 {
 	assert(!sampler->is_started);
@@ -374,14 +434,27 @@ int sampler_start(struct sampler *sampler, uint64_t period_ns)
 	if (result < 0)
 		return result;
 
-	/* Signals are the UI thread's. */
-	sigset_t all, before;
-
-	(void)sigfillset(&all);
-	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
-	result = pthread_create(&sampler->thread, NULL, sampler_main, sampler);
-	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+	result = start_worker(sampler);
+	if (result < 0)
+		return result;
+	result = sampler_start_thread(&sampler->thread, sampler_main, sampler);
 	sampler->is_started = result == 0;
+	return result;
+}
+
+int sampler_set_affinity(struct sampler *sampler, const struct cpuset *cpus)
+{
+	/* The kernel's mask is an array of unsigned long, as ours is where long has 64 bits. */
+	const cpu_set_t *set = (const cpu_set_t *)cpus->bits;
+
+	if (!sampler->is_started)
+		return -ESRCH;
+
+	int result = pthread_setaffinity_np(sampler->thread, sizeof(cpus->bits), set);
+
+	if (!result && sampler->worker)
+		result = pthread_setaffinity_np(worker_thread(sampler->worker), sizeof(cpus->bits),
+						set);
 	return -result;
 }
 
@@ -390,13 +463,14 @@ void sampler_free(struct sampler *sampler)
 	if (!sampler)
 		return;
 	atomic_store(&sampler->is_stopping, true);
-	raise_fd(sampler->wake_fd);
+	sampler_raise_fd(sampler->wake_fd);
 	if (sampler->is_started)
 		(void)pthread_join(sampler->thread, NULL);
+	worker_stop(sampler->worker);
 	for (unsigned i = 0; i < sampler->n_seats; i++) {
-		close_seat(&sampler->seats[i]);
-		free(sampler->seats[i].state);
+		runner_done(&sampler->seats[i].runner);
 		sample_free(sampler->seats[i].sample);
+		sample_free(sampler->seats[i].delay);
 	}
 	snapshot_unref(atomic_load(&sampler->published));
 	snapshot_unref(sampler->latest);
@@ -424,12 +498,12 @@ static void raise_if_more(struct sampler *sampler)
 
 	(void)pthread_mutex_unlock(&sampler->lock);
 	if (is_more || atomic_load(&sampler->published))
-		raise_fd(sampler->ready_fd);
+		sampler_raise_fd(sampler->ready_fd);
 }
 
 const struct snapshot *sampler_take(struct sampler *sampler)
 {
-	clear_fd(sampler->ready_fd);
+	sampler_clear_fd(sampler->ready_fd);
 
 	const struct snapshot *snap = atomic_exchange(&sampler->published, NULL);
 
@@ -439,7 +513,7 @@ const struct snapshot *sampler_take(struct sampler *sampler)
 
 struct sampler_job *sampler_job_done(struct sampler *sampler)
 {
-	clear_fd(sampler->ready_fd);
+	sampler_clear_fd(sampler->ready_fd);
 	(void)pthread_mutex_lock(&sampler->lock);
 
 	struct sampler_job *job = sampler->done;
@@ -458,7 +532,7 @@ struct sampler_job *sampler_job_done(struct sampler *sampler)
 void sampler_set_period(struct sampler *sampler, uint64_t period_ns)
 {
 	atomic_store(&sampler->period_ns, period_ns > MIN_PERIOD_NS ? period_ns : MIN_PERIOD_NS);
-	raise_fd(sampler->wake_fd);
+	sampler_raise_fd(sampler->wake_fd);
 }
 
 void sampler_want(struct sampler *sampler, uint64_t kind_mask)
@@ -468,14 +542,14 @@ void sampler_want(struct sampler *sampler, uint64_t kind_mask)
 	/* Whoever opens a view waits for it: not for the next tick as well. */
 	if (kind_mask & ~before) {
 		atomic_store(&sampler->is_wanted, true);
-		raise_fd(sampler->wake_fd);
+		sampler_raise_fd(sampler->wake_fd);
 	}
 }
 
 void sampler_kick(struct sampler *sampler)
 {
 	atomic_store(&sampler->is_kicked, true);
-	raise_fd(sampler->wake_fd);
+	sampler_raise_fd(sampler->wake_fd);
 }
 
 void sampler_submit(struct sampler *sampler, struct sampler_job *job)
@@ -485,5 +559,5 @@ void sampler_submit(struct sampler *sampler, struct sampler_job *job)
 	*sampler->todo_end = job;
 	sampler->todo_end = &job->next;
 	(void)pthread_mutex_unlock(&sampler->lock);
-	raise_fd(sampler->wake_fd);
+	sampler_raise_fd(sampler->wake_fd);
 }

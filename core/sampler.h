@@ -6,6 +6,14 @@
  * eventfd. The reader takes it with sampler_take() and owns that reference. A snapshot that was not
  * taken in time is replaced by the next one.
  *
+ * Probes that may wait for somebody (PROBE_SLOW) then run in a second thread with a live host of
+ * its own, so that a stuck peer or a long walk delays neither the other probes nor snapshots nor
+ * jobs. A snapshot shows such a probe's last sample until it is older than its period and
+ * SNAPSHOT_STALE_NS; from then on (without any sample: 2 s after it was asked for) its status is a
+ * fault that says "still reading since N s", and snapshot.h says what becomes of its values. In
+ * sampler_run_once(), and on every host but this machine, and while recording, they run like the
+ * others.
+ *
  * The sampler thread is the only user of its host while it runs; work that must read the host on
  * behalf of the UI (listing a knob's targets, planning a change) is sent to it as a job.
  */
@@ -20,7 +28,10 @@ struct sampler;
  * the sampler. */
 struct sampler *sampler_new(struct host *host, const struct schema *schema,
 			    const struct probe *const *probes, unsigned n_probes);
-void sampler_free(struct sampler *sampler); /* stops the thread; NULL is fine */
+/* Stops the threads; NULL is fine. A slow probe's waits are ended (host_interrupt()); a thread that
+ * the kernel does not let go within 2 s is left behind, with what is its own, until it comes back
+ * or the process ends. */
+void sampler_free(struct sampler *sampler);
 
 /* Runs every probe that is due (all: every one, whatever its period and flags) and returns a new
  * snapshot; the caller owns one reference. Not while the thread runs. A probe is opened by its
@@ -31,6 +42,9 @@ const struct snapshot *sampler_run_once(struct sampler *sampler, bool all);
 /* The first tick is at once, then on a fixed grid: ticks that were missed are skipped. Periods
  * below 10 ms are 10 ms. */
 int sampler_start(struct sampler *sampler, uint64_t period_ns) _must_check_;
+/* Both threads, at any time after the start. -ESRCH before it, -EINVAL when no such CPU is online.
+ */
+int sampler_set_affinity(struct sampler *sampler, const struct cpuset *cpus) _must_check_;
 /* Readable when a snapshot or a finished job waits; sampler_take() and sampler_job_done() clear it.
  */
 int sampler_fd(const struct sampler *sampler);

@@ -15,7 +15,7 @@
  *
  * A probe that failed in its last run (its rows are then ignored, whatever the failure):
  * - it had worked before: the values of its last good run stay as VALUE_STALE without rates, and
- * the entities it listed stay, for SNAPSHOT_STALE_NS beyond its period;
+ * the entities it listed stay, for SNAPSHOT_STALE_NS beyond its period (PROBE_SLOW: twice that);
  * - from the start, or for longer than that: its values of entities that others list are
  *   VALUE_DENIED or VALUE_FAULT, or VALUE_ABSENT when the host does not have the thing; entities
  *   that it alone listed are gone.

@@ -524,7 +524,12 @@ static enum source source_of(const struct build *build, unsigned probe)
 		return SOURCE_SAMPLE;
 
 	uint64_t good = build->prev ? build->prev->good_ns[probe] : 0;
-	uint64_t keep = build->schema->probes[probe]->period_ns + SNAPSHOT_STALE_NS;
+	const struct probe *what = build->schema->probes[probe];
+	uint64_t keep = what->period_ns + SNAPSHOT_STALE_NS;
+
+	/* A slow one is first called late when it is as old as that (sampler.h). */
+	if (what->flags & PROBE_SLOW)
+		keep *= 2;
 
 	return good && build->full->snap.time_ns <= good + keep ? SOURCE_CARRY : SOURCE_FAILED;
 }

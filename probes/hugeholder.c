@@ -236,7 +236,7 @@ const struct probe probe_hugeholder = {
 	.summary = "Processes that hold huge pages",
 	.sets = sets,
 	.n_sets = ARRAY_SIZE(sets),
-	.flags = PROBE_ON_DEMAND,
+	.flags = PROBE_ON_DEMAND | PROBE_SLOW,
 	.period_ns = 5 * NSEC_PER_SEC,
 	.sample = sample,
 };
