@@ -19,6 +19,7 @@ struct host *host_new(enum host_kind kind, const struct host_ops *ops)
 	host->ops = ops;
 	host->root_fd = -1;
 	host->interrupt_fd = -1;
+	host->ethtool_fd = -1;
 	return host;
 }
 
@@ -29,6 +30,8 @@ void host_close(struct host *host)
 	host_record_free(host->record);
 	host_fake_free(host->fake);
 	host_fake_sockets_free(host->fake_sockets);
+	host_netlink_free(host->netlink);
+	fd_closep(&host->ethtool_fd);
 	fd_closep(&host->root_fd);
 	fd_closep(&host->interrupt_fd);
 	free(host->topology_xml);

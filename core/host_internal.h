@@ -19,6 +19,7 @@
 
 struct host_fake;
 struct host_fake_socket;
+struct host_netlink;
 struct host_record;
 
 struct host_file {
@@ -54,7 +55,9 @@ struct host {
 	int topology_error;
 	struct host_fake *fake;
 	struct host_fake_socket *fake_sockets;
-	struct host_record *record; /* NULL: not recording */
+	struct host_record *record;   /* NULL: not recording */
+	struct host_netlink *netlink; /* NULL: never asked */
+	int ethtool_fd;		      /* -1: not open */
 	struct measure *measure;
 	int interrupt_fd; /* eventfd; -1: not interruptible */
 	atomic_bool is_interrupted;
@@ -91,6 +94,8 @@ int host_fake_unix_connect(struct host *host, const char *path, pid_t *ret_peer)
 /* request NULL: the greeting. -EFBIG: more than size. */
 ssize_t host_fake_unix_ask(struct host *host, const char *path, const char *request, char *buf,
 			   size_t size);
+/* host_netlink.c */
+void host_netlink_free(struct host_netlink *netlink);
 
 /* host_record.c. Failures to save are kept in the summary, they never fail the read. */
 void host_record_free(struct host_record *record);

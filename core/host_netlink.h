@@ -18,7 +18,7 @@
  *   -ENOENT no such generic family in this kernel, or not in this capture; -EOPNOTSUPP, -ENODEV and
  *   others as the kernel said; -EPERM, -EACCES denied; -ETIMEDOUT no complete reply in time;
  *   -EMSGSIZE a message was cut off; -EBADMSG nonsense; -E2BIG more than HOST_NETLINK_BYTES_MAX;
- *   -ENOBUFS the kernel dropped a part.
+ *   -ENOBUFS the kernel dropped a part; -ECANCELED host_interrupt().
  */
 #ifndef JT_CORE_HOST_NETLINK_H
 #define JT_CORE_HOST_NETLINK_H

@@ -6,7 +6,7 @@
  * lists are in the kernel's order: by ifindex. Errors as core/host_netlink.h says, -ENOENT or
  * -EOPNOTSUPP where the kernel is too old; words by host_netlink_why(). Drivers need not know all
  * of it: an interface that is up without queues here, or a queue without NAPI, is usual (qstats:
- * only drivers that have the operation).
+ * only drivers that have the operation). {0} lists are fine for the _done() functions.
  */
 #ifndef JT_PROBES_NETDEV_H
 #define JT_PROBES_NETDEV_H
