@@ -92,6 +92,13 @@ static const struct fake_file fake_machine[] = {
 	 "       TIMER:         10         20         30\n"
 	 "         RCU:        100        200        300",
 	 "softirq"},
+	{"proc/net/softnet_stat",
+	 "00000010 00000001 00000002 00000000 00000000 00000000 00000000 00000000 00000000 "
+	 "00000003 00000000 00000000 00000000 00000000 00000000\n"
+	 "000000ff 00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000 "
+	 "00000000 00000000 00000005 00000002 00000000 00000000",
+	 "softnet"},
+	{"proc/sys/net/core/netdev_budget", "300", "softnet"},
 	{"proc/interrupts",
 	 "           CPU0       CPU1       CPU2\n"
 	 "  9:         11          0          0   IO-APIC   9-fasteoi   acpi\n"

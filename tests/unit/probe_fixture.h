@@ -12,7 +12,7 @@
 #include "core/sampler.h"
 #include "probes/probes.h"
 
-#define FIXTURE_PROBES_MAX 16
+#define FIXTURE_PROBES_MAX 32
 
 struct fixture {
 	struct host *host;
