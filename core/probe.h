@@ -9,7 +9,10 @@
 #include "core/host.h"
 #include "core/sample.h"
 
-/* The metrics a probe contributes to one kind of entity. Several probes may contribute to one kind.
+/*
+ * The metrics a probe contributes to one kind of entity. Several probes may contribute to one kind:
+ * either each its own metrics, or, where each lists entities of its own (queues of the kernel,
+ * queues of DPDK), all the very same array of metrics.
  */
 struct metric_set {
 	const char *kind; /* "cpu" */

@@ -72,18 +72,39 @@ static bool is_named_well(const struct metric *metric)
 	return metric->type != METRIC_COUNTER || is_ns == (metric->unit == UNIT_NS);
 }
 
-static void add_set(struct schema *schema, unsigned probe, unsigned set_index)
+/* Where the metrics of a set begin in its kind. The very same array in two probes is one. */
+static unsigned place_metrics(const struct schema *schema, struct schema_kind *kind,
+			      const struct metric_set *set, bool *ret_is_shared)
 {
-	const struct metric_set *set = &schema->probes[probe]->sets[set_index];
-	struct schema_kind *kind = kind_of_name(schema, set->kind);
-	unsigned n = kind->kind.n_metrics + set->n_metrics;
+	unsigned base = kind->kind.n_metrics, n = base + set->n_metrics;
 
+	for (unsigned i = 0; i < kind->n_columns; i++) {
+		struct schema_column *other = &kind->columns[i];
+
+		if (schema->probes[other->probe]->sets[other->set].metrics != set->metrics)
+			continue;
+		assert(other->n == set->n_metrics);
+		*ret_is_shared = other->is_shared = true;
+		return other->base;
+	}
 	assert(n < UINT16_MAX);
 	kind->metrics = xrealloc(kind->metrics, n * sizeof(*kind->metrics));
 	for (unsigned i = 0; i < set->n_metrics; i++) {
 		assert(is_named_well(&set->metrics[i]));
-		kind->metrics[kind->kind.n_metrics + i] = &set->metrics[i];
+		kind->metrics[base + i] = &set->metrics[i];
 	}
+	kind->kind.n_metrics = n;
+	kind->kind.metrics = kind->metrics;
+	return base;
+}
+
+static void add_set(struct schema *schema, unsigned probe, unsigned set_index)
+{
+	const struct metric_set *set = &schema->probes[probe]->sets[set_index];
+	struct schema_kind *kind = kind_of_name(schema, set->kind);
+	bool is_shared = false;
+	unsigned base = place_metrics(schema, kind, set, &is_shared);
+
 	kind->columns = xrealloc(kind->columns, (kind->n_columns + 1) * sizeof(*kind->columns));
 
 	struct schema_column *column = &kind->columns[kind->n_columns++];
@@ -91,15 +112,14 @@ static void add_set(struct schema *schema, unsigned probe, unsigned set_index)
 	*column = (struct schema_column){
 		.probe = probe,
 		.set = set_index,
-		.base = kind->kind.n_metrics,
+		.base = base,
 		.n = set->n_metrics,
+		.is_shared = is_shared,
 	};
 	column->counters = indices_of(set, is_counter, &column->n_counters);
 	column->texts = indices_of(set, is_text, &column->n_texts);
 	column->histograms = indices_of(set, is_histogram, &column->n_histograms);
 	column->vectors = indices_of(set, is_per_cpu, &column->n_vectors);
-	kind->kind.n_metrics = n;
-	kind->kind.metrics = kind->metrics;
 }
 
 static void index_metrics(struct schema_kind *kind)

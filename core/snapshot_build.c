@@ -365,6 +365,9 @@ static void fill_failed(struct build *build, const struct schema_column *column)
 {
 	enum value_state state = VALUE_ABSENT;
 
+	/* What others list is theirs alone, values and all. */
+	if (column->is_shared)
+		return;
 	switch (build->samples[column->probe]->status) {
 	case SAMPLE_NONE:
 	case SAMPLE_OK:

@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -21,6 +22,8 @@ static const struct metric times[] = {
 	{.name = "user_ns", .type = METRIC_COUNTER, .unit = UNIT_NS},
 	{.name = "idle_ns", .type = METRIC_COUNTER, .unit = UNIT_NS},
 };
+static const struct metric times_again[] = {
+	{.name = "user_ns", .type = METRIC_COUNTER, .unit = UNIT_NS}};
 static const struct metric counts[] = {{.name = "count", .type = METRIC_COUNTER}};
 static const struct metric misnamed[] = {{.name = "time", .type = METRIC_COUNTER, .unit = UNIT_NS}};
 
@@ -37,7 +40,10 @@ static const struct metric_set empty_sets[] = {{.kind = "thing"}};
 static const struct probe topology = {.name = "topology", .sets = topology_sets, .n_sets = 2};
 static const struct probe cpu = {.name = "cpu", .sets = cpu_sets, .n_sets = 1};
 static const struct probe irq = {.name = "irq", .sets = irq_sets, .n_sets = 1};
-static const struct probe cpu_again = {.name = "cpu2", .sets = cpu_sets, .n_sets = 1};
+static const struct metric_set again_sets[] = {
+	{.kind = "cpu", .metrics = times_again, .n_metrics = 1}};
+static const struct probe cpu_again = {.name = "cpu2", .sets = again_sets, .n_sets = 1};
+static const struct probe cpu_too = {.name = "cpu3", .sets = cpu_sets, .n_sets = 1};
 static const struct probe bad_name = {.name = "bad", .sets = misnamed_sets, .n_sets = 1};
 static const struct probe empty = {.name = "empty", .sets = empty_sets, .n_sets = 1};
 static const struct probe no_sets = {.name = "none"};
@@ -133,6 +139,69 @@ static void bugs_of_probes_are_found_at_start(void **state)
 	assert_true(schema_aborts(named, 1));
 }
 
+/* --- the same array in two probes, each of which lists things of its own --- */
+
+struct shared {
+	struct schema *schema;
+	struct sample *samples[2];
+	const struct snapshot *snap;
+	uint64_t now_ns;
+};
+
+static void shared_tick(struct shared *shared, uint64_t first, uint64_t second, int second_result)
+{
+	const struct snapshot *last = shared->snap;
+	uint64_t values[] = {first, second};
+
+	shared->now_ns += NSEC_PER_SEC;
+	for (unsigned i = 0; i < 2; i++) {
+		sample_reset(shared->samples[i]);
+		shared->samples[i]->time_ns = shared->now_ns;
+		sample_u64(sample_row(shared->samples[i], 0, NULL, NULL, "cpu:%u", i), 1,
+			   values[i]);
+		sample_finish(shared->samples[i], i ? second_result : 0);
+	}
+	shared->snap = snapshot_build(shared->schema, last, shared->samples, 2, shared->now_ns, 1);
+	snapshot_unref(last);
+}
+
+static const struct value *idle_of(const struct shared *shared, const char *key)
+{
+	return entity_value(snapshot_find(shared->snap, key), "idle_ns");
+}
+
+static void one_array_in_two_probes_is_one_set(void **state)
+{
+	const struct probe *const probes[] = {&cpu, &cpu_too};
+	struct shared shared = {.schema = schema_new(probes, 2), .now_ns = NSEC_PER_SEC};
+
+	(void)state;
+	shared.samples[0] = sample_new(&cpu);
+	shared.samples[1] = sample_new(&cpu_too);
+	assert_int_equal(schema_kind(shared.schema, "cpu")->n_metrics, 2);
+
+	/* One fails from the start: what the other lists is none of its business. */
+	shared_tick(&shared, 100, 200, -EACCES);
+	assert_int_equal(idle_of(&shared, "cpu:0")->state, VALUE_OK);
+	assert_null(snapshot_find(shared.snap, "cpu:1"));
+	shared_tick(&shared, 300, 500, 0);
+	shared_tick(&shared, 400, 900, 0);
+	assert_int_equal(idle_of(&shared, "cpu:0")->u64, 400);
+	assert_int_equal(idle_of(&shared, "cpu:1")->u64, 900);
+	assert_true(entity_rate(snapshot_find(shared.snap, "cpu:0"), "idle_ns") == 1e-7);
+	assert_true(entity_rate(snapshot_find(shared.snap, "cpu:1"), "idle_ns") == 4e-7);
+	/* It fails later on: only its own are stale. */
+	shared_tick(&shared, 500, 0, -EIO);
+	assert_int_equal(idle_of(&shared, "cpu:0")->state, VALUE_OK);
+	assert_int_equal(idle_of(&shared, "cpu:1")->state, VALUE_STALE);
+	assert_int_equal(idle_of(&shared, "cpu:1")->u64, 900);
+
+	snapshot_unref(shared.snap);
+	sample_free(shared.samples[0]);
+	sample_free(shared.samples[1]);
+	schema_free(shared.schema);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -140,6 +209,7 @@ int main(void)
 		cmocka_unit_test(metrics_are_found_by_name),
 		cmocka_unit_test(free_takes_null),
 		cmocka_unit_test(bugs_of_probes_are_found_at_start),
+		cmocka_unit_test(one_array_in_two_probes_is_one_set),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
