@@ -23,7 +23,7 @@
 struct reference_engine; /* core/reference.h */
 
 /* No body of ours needs the CPU longer than this between two sleeps. */
-#define ENGINE_LONGEST_RUN_NS (100 * NSEC_PER_MSEC)
+#define ENGINE_LONGEST_RUN_NS (50 * NSEC_PER_MSEC)
 
 enum measure_policy {
 	MEASURE_DEFAULT, /* the engine's own */

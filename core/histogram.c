@@ -269,7 +269,8 @@ static uint64_t peek(const atomic_uint_fast64_t *value)
  */
 void histogram_live_count(struct histogram_live *live, uint64_t ns)
 {
-	uint64_t seq = peek(&live->seq);
+	/* Odd: the thread before was ended in the middle of a sample (measure_watch.h). */
+	uint64_t seq = peek(&live->seq) & ~UINT64_C(1);
 	atomic_uint_least32_t *count = &live->counts[histogram_bucket(ns)];
 
 	atomic_store_explicit(&live->seq, seq + 1, memory_order_relaxed);

@@ -11,129 +11,64 @@
  */
 #include "core/measure.h"
 
-#include <assert.h>
 #include <errno.h>
-#include <limits.h>
-#include <sched.h>
-#include <signal.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include "core/host.h"
 #include "core/measure_internal.h"
-#include "core/parse.h"
+#include "core/measure_watch.h"
 
-#define MIN_INTERVAL_NS (100 * NSEC_PER_USEC)
-#define MAX_INTERVAL_NS NSEC_PER_SEC
-#define STACK_BYTES (64ul * 1024)
+/* A thread that was ended as a runaway is started again, in case it was the machine that stood
+ * still while it ran (a paused VM), but not for ever. */
+#define MAX_RUNAWAYS 3
+#define RUNAWAY_PAUSE_NS (10 * NSEC_PER_SEC)
 
 struct measure {
-	const struct engine *engine;
-	struct measure_options options; /* defaults filled in */
-	uint64_t base_ns;		/* instants are base + offset of the CPU + n * interval */
-	/* CPUs that may get a thread when they are or come online. */
-	struct cpuset eligible;
-	/* By CPU number; appear once, stay until the end. Written by the synchronising thread. */
-	_Atomic(struct measure_slot *) slots[CPUSET_MAX];
-	_Atomic uint64_t has_slot[CPUSET_WORDS]; /* which of them there are, as a cpuset */
+	struct measure_setup setup;
+	uint64_t base_ns; /* instants are base + offset of the CPU + n * interval */
+	struct measure_slots slots;
+	struct watch *watch;
 };
 
 static struct measure_slot *slot_of(const struct measure *measure, unsigned cpu)
 {
-	if (cpu >= CPUSET_MAX)
-		return NULL;
-	return atomic_load_explicit(&measure->slots[cpu], memory_order_acquire);
+	return measure_slot_of(&measure->slots, cpu);
 }
 
-static int kernel_policy(enum measure_policy policy)
-{
-	switch (policy) {
-	case MEASURE_FIFO:
-		return SCHED_FIFO;
-	case MEASURE_RR:
-		return SCHED_RR;
-	case MEASURE_OTHER:
-	case MEASURE_DEFAULT:
-		return SCHED_OTHER;
-	}
-	return SCHED_OTHER;
-}
-
-static int set_affinity(pthread_attr_t *attr, unsigned cpu)
-{
-	cpu_set_t *cpus = CPU_ALLOC(CPUSET_MAX);
-	size_t size = CPU_ALLOC_SIZE(CPUSET_MAX);
-
-	if (!cpus)
-		return ENOMEM;
-	CPU_ZERO_S(size, cpus);
-	CPU_SET_S(cpu, size, cpus);
-
-	int err = pthread_attr_setaffinity_np(attr, size, cpus);
-
-	CPU_FREE(cpus);
-	return err;
-}
-
-static int prepare(pthread_attr_t *attr, unsigned cpu, enum measure_policy policy,
-		   unsigned priority)
-{
-	struct sched_param param = {.sched_priority = (int)priority};
-	long minimum = sysconf(_SC_THREAD_STACK_MIN);
-	/* The minimum grows with the vector registers and with thread-local data. */
-	size_t bytes = minimum > 0 && (size_t)minimum > STACK_BYTES / 2
-			       ? (size_t)minimum + STACK_BYTES
-			       : STACK_BYTES;
-	int err = pthread_attr_setstacksize(attr, bytes);
-
-	if (!err)
-		err = set_affinity(attr, cpu);
-	if (!err)
-		err = pthread_attr_setinheritsched(attr, PTHREAD_EXPLICIT_SCHED);
-	if (!err)
-		err = pthread_attr_setschedpolicy(attr, kernel_policy(policy));
-	if (!err)
-		err = pthread_attr_setschedparam(attr, &param);
-	return err;
-}
-
-/* Affinity and policy are in force before the thread's first instruction: glibc holds it until the
- * kernel took both, and fails otherwise. */
 static int create(struct measure_slot *slot, enum measure_policy policy, unsigned priority)
 {
-	pthread_attr_t attr;
-	sigset_t all, before;
-	int err = pthread_attr_init(&attr);
+	struct cpuset cpus = {0};
+	struct measure_spawn spawn = {
+		.cpus = &cpus,
+		.policy = policy,
+		.priority = priority,
+		.run = measure_thread,
+		.arg = slot,
+	};
 
-	if (err)
-		return -err;
-	err = prepare(&attr, slot->cpu, policy, priority);
-	if (!err) {
-		(void)sigfillset(&all);
-		(void)pthread_sigmask(SIG_SETMASK, &all, &before);
-		atomic_store(&slot->is_running, true);
-		err = pthread_create(&slot->thread, &attr, measure_thread, slot);
-		(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-	}
-	(void)pthread_attr_destroy(&attr);
-	if (err) {
-		atomic_store(&slot->is_running, false);
-		return -err;
-	}
-	slot->has_thread = true;
+	cpuset_add(&cpus, slot->cpu);
+	/* Before it runs: the thread or the watch may replace them. */
 	atomic_store(&slot->policy, (int)policy);
 	atomic_store(&slot->priority, priority);
-	return 0;
+	atomic_store(&slot->is_running, true);
+
+	int result = measure_spawn(&spawn, &slot->thread);
+
+	if (result)
+		atomic_store(&slot->is_running, false);
+	else
+		slot->has_thread = true;
+	return result;
 }
 
 static int start_thread(struct measure *measure, struct measure_slot *slot)
 {
-	const struct measure_options *options = &measure->options;
+	const struct measure_options *options = &measure->setup.options;
+	bool is_demoted = measure->setup.is_unthrottled && options->policy == MEASURE_OTHER;
 
 	/* Before it runs: the thread may replace it by the reason of its own end. */
-	atomic_store(&slot->error, 0);
+	atomic_store(&slot->error, is_demoted ? -ECANCELED : 0);
 
 	int result = create(slot, options->policy, options->priority);
 
@@ -160,26 +95,32 @@ static struct measure_slot *add_slot(struct measure *measure, unsigned cpu)
 	struct measure_slot *slot = xcalloc(1, sizeof(*slot));
 
 	slot->block = block;
-	slot->engine = measure->engine;
+	slot->engine = measure->setup.engine;
 	slot->base_ns = measure->base_ns;
-	slot->interval_ns = measure->options.interval_ns;
-	slot->spin_ns = measure->options.spin_ns;
-	slot->threshold_ns = measure->options.threshold_ns;
+	slot->interval_ns = measure->setup.options.interval_ns;
+	slot->spin_ns = measure->setup.options.spin_ns;
+	slot->threshold_ns = measure->setup.options.threshold_ns;
 	slot->cpu = cpu;
 	histogram_zero(&slot->before);
 	slot->window_start_ns = measure_now_ns();
 	atomic_store(&slot->policy, (int)MEASURE_OTHER);
-	atomic_store_explicit(&measure->slots[cpu], slot, memory_order_release);
-	atomic_fetch_or(&measure->has_slot[cpu / 64], UINT64_C(1) << cpu % 64);
+	atomic_store_explicit(&measure->slots.by_cpu[cpu], slot, memory_order_release);
+	atomic_fetch_or(&measure->slots.has[cpu / 64], UINT64_C(1) << cpu % 64);
 	return slot;
 }
 
-/* Joins a thread that has ended by itself. */
+/* Joins a thread that has ended. */
 static void reap(struct measure_slot *slot)
 {
-	if (slot->has_thread && !atomic_load(&slot->is_running) &&
-	    !pthread_tryjoin_np(slot->thread, NULL))
-		slot->has_thread = false;
+	if (!slot->has_thread || atomic_load(&slot->is_running) ||
+	    pthread_tryjoin_np(slot->thread, NULL))
+		return;
+	slot->has_thread = false;
+	if (atomic_load(&slot->error) != -ETIME)
+		return;
+	slot->retry_ns = measure_now_ns() + RUNAWAY_PAUSE_NS;
+	if (++slot->n_runaways >= MAX_RUNAWAYS)
+		slot->is_given_up = true;
 }
 
 static int sync_cpu(struct measure *measure, unsigned cpu, bool is_online)
@@ -196,9 +137,11 @@ static int sync_cpu(struct measure *measure, unsigned cpu, bool is_online)
 		/* It has noticed or will at its next wakeup; a sleeping thread on a CPU that is
 		 * back in time goes on. */
 		slot->is_given_up = false;
+		slot->n_runaways = 0;
 		return 0;
 	}
-	if (slot->has_thread || slot->is_given_up)
+	if (slot->has_thread || slot->is_given_up || slot->is_left_out ||
+	    (slot->n_runaways && measure_now_ns() < slot->retry_ns))
 		return 0;
 	return start_thread(measure, slot);
 }
@@ -209,7 +152,7 @@ static int sync_all(struct measure *measure, const struct cpuset *online)
 	struct cpuset cpus = *online, known;
 	int first = 0;
 
-	cpuset_and(&cpus, &measure->eligible);
+	cpuset_and(&cpus, &measure->setup.eligible);
 	measure_cpus(measure, &known);
 	cpuset_or(&cpus, &known);
 	for (unsigned cpu = cpuset_next(&cpus, 0); cpu < CPUSET_MAX;
@@ -226,99 +169,6 @@ void measure_sync_online(struct measure *measure, const struct cpuset *online)
 	(void)sync_all(measure, online);
 }
 
-static int online_from_directories(struct host *host, struct cpuset *ret)
-{
-	struct host_names names = {0};
-	int result = host_listf(host, &names, "sys/devices/system/cpu");
-
-	if (result < 0)
-		return result;
-	cpuset_zero(ret);
-	for (size_t i = 0; i < names.n; i++) {
-		uint64_t cpu, is_online;
-
-		if (strncmp(names.names[i], "cpu", 3) || parse_u64(names.names[i] + 3, &cpu) ||
-		    cpu >= CPUSET_MAX)
-			continue;
-		/* A CPU that cannot be taken offline has no such file. */
-		if (host_read_u64f(host, &is_online, "sys/devices/system/cpu/cpu%u/online",
-				   (unsigned)cpu) ||
-		    is_online)
-			cpuset_add(ret, (unsigned)cpu);
-	}
-	host_names_done(&names);
-	return cpuset_is_empty(ret) ? -ENOENT : 0;
-}
-
-static int read_online(struct host *host, struct cpuset *ret)
-{
-	if (!host_read_cpulistf(host, ret, "sys/devices/system/cpu/online"))
-		return 0;
-	return online_from_directories(host, ret);
-}
-
-/*
- * No wish: what this process may run on, as it was started (taskset, a container's cpuset). Its
- * affinity never names an offline CPU, so when it was not restricted at all, CPUs that come online
- * later are welcome, too.
- */
-static int choose_cpus(struct measure *measure, struct host *host, const struct cpuset *online)
-{
-	measure->eligible = measure->options.cpus;
-	if (!cpuset_is_empty(&measure->eligible))
-		return 0;
-
-	measure->eligible = measure->options.allowed;
-	if (cpuset_is_empty(&measure->eligible)) {
-		int result = host_get_affinity(host, 0, &measure->eligible);
-
-		if (result < 0)
-			return result;
-	}
-	if (cpuset_is_subset(online, &measure->eligible)) {
-		for (unsigned cpu = 0; cpu < CPUSET_MAX; cpu++)
-			cpuset_add(&measure->eligible, cpu);
-	}
-	return 0;
-}
-
-static int fill_spin(const struct engine *engine, struct measure_options *options)
-{
-	uint64_t most = options->interval_ns / 10 * 9;
-
-	if (!engine->spin_ns) {
-		options->spin_ns = options->threshold_ns = 0;
-		return 0;
-	}
-	if (!options->spin_ns)
-		options->spin_ns =
-			engine->spin_ns < most ? engine->spin_ns : options->interval_ns / 4;
-	if (!options->threshold_ns)
-		options->threshold_ns = engine->threshold_ns;
-	if (most > ENGINE_LONGEST_RUN_NS)
-		most = ENGINE_LONGEST_RUN_NS;
-	return options->spin_ns > most || options->threshold_ns > NSEC_PER_SEC ? -EINVAL : 0;
-}
-
-static int fill_options(const struct engine *engine, const struct measure_options *options,
-			struct measure_options *ret)
-{
-	*ret = *options;
-	if (!ret->interval_ns)
-		ret->interval_ns = engine->interval_ns;
-	if (ret->interval_ns < MIN_INTERVAL_NS || ret->interval_ns > MAX_INTERVAL_NS)
-		return -EINVAL;
-	if (ret->policy == MEASURE_DEFAULT)
-		ret->policy = engine->policy;
-	if (ret->policy == MEASURE_OTHER)
-		ret->priority = 0;
-	else if (!ret->priority)
-		ret->priority = engine->priority;
-	if (ret->priority > 99)
-		return -EINVAL;
-	return fill_spin(engine, ret);
-}
-
 static bool is_any_running(const struct measure *measure)
 {
 	for (unsigned cpu = 0; cpu < CPUSET_MAX; cpu++) {
@@ -330,52 +180,80 @@ static bool is_any_running(const struct measure *measure)
 }
 
 /* A CPU that was asked for by name and is not there deserves an answer, too. */
-static void note_missing(struct measure *measure, const struct cpuset *online)
+static void note_missing(struct measure *measure)
 {
-	for (unsigned cpu = cpuset_next(&measure->options.cpus, 0); cpu < CPUSET_MAX;
-	     cpu = cpuset_next(&measure->options.cpus, cpu + 1)) {
-		if (!cpuset_has(online, cpu))
+	const struct measure_setup *setup = &measure->setup;
+
+	for (unsigned cpu = cpuset_next(&setup->options.cpus, 0); cpu < CPUSET_MAX;
+	     cpu = cpuset_next(&setup->options.cpus, cpu + 1)) {
+		if (!cpuset_has(&setup->online, cpu))
 			atomic_store(&add_slot(measure, cpu)->error, -ENODEV);
 	}
+}
+
+static void note_left_out(struct measure *measure)
+{
+	const struct cpuset *cpus = &measure->setup.taken.cpus;
+
+	for (unsigned cpu = cpuset_next(cpus, 0); cpu < CPUSET_MAX;
+	     cpu = cpuset_next(cpus, cpu + 1)) {
+		struct measure_slot *slot = add_slot(measure, cpu);
+
+		slot->is_left_out = true;
+		atomic_store(&slot->error, -EBUSY);
+	}
+}
+
+/* A body that spins may use its share, and half a CPU more than it should; one that only looks at
+ * the clock after each sleep needs a few percent. */
+static unsigned allowed_share(const struct measure_options *options)
+{
+	unsigned share = 50 + (unsigned)(options->spin_ns * 100 / options->interval_ns);
+
+	return share < 95 ? share : 95;
+}
+
+static int start(struct measure *measure)
+{
+	struct measure_setup *setup = &measure->setup;
+	struct watch_options watch = {
+		.slots = &measure->slots,
+		.measured = &setup->eligible,
+		.allowed = &setup->options.allowed,
+		.priority = setup->options.priority,
+		.allowed_share = allowed_share(&setup->options),
+	};
+	int result = watch_start(&watch, &measure->watch);
+
+	if (result)
+		return result;
+	measure_lock_code(setup->engine);
+	note_missing(measure);
+	note_left_out(measure);
+	result = sync_all(measure, &setup->online);
+	if (is_any_running(measure) || !cpuset_is_empty(&setup->taken.cpus))
+		return 0;
+	return result ? result : -ENODEV;
 }
 
 int measure_start(struct host *host, const struct engine *engine,
 		  const struct measure_options *options, struct measure **ret)
 {
-	struct measure_options filled;
-	struct cpuset online;
-	if (!engine->run)
+	if (!engine->run || !host_is_this_machine(host))
 		return -EOPNOTSUPP;
-
-	int result = fill_options(engine, options, &filled);
-
-	if (result)
-		return result;
-	if (engine->needs_named_cpus && cpuset_is_empty(&filled.cpus))
-		return -EDESTADDRREQ;
-	if (!host_is_this_machine(host))
-		return -EOPNOTSUPP;
-	result = read_online(host, &online);
-	if (result)
-		return result;
 
 	struct measure *measure = xcalloc(1, sizeof(*measure));
+	int result = measure_prepare(host, engine, options, &measure->setup);
 
-	measure->engine = engine;
-	measure->options = filled;
-	measure->base_ns = host_now_ns(host);
-	result = choose_cpus(measure, host, &online);
-	if (!result) {
-		measure_lock_code(engine);
-		note_missing(measure, &online);
-		result = sync_all(measure, &online);
-		if (is_any_running(measure)) {
-			*ret = measure;
-			return 0;
-		}
+	measure->base_ns = measure_now_ns();
+	if (!result)
+		result = start(measure);
+	if (result) {
+		measure_stop(measure);
+		return result;
 	}
-	measure_stop(measure);
-	return result ? result : -ENODEV;
+	*ret = measure;
+	return 0;
 }
 
 void measure_stop(struct measure *measure)
@@ -395,53 +273,68 @@ void measure_stop(struct measure *measure)
 		if (slot->has_thread)
 			(void)pthread_join(slot->thread, NULL);
 		(void)munmap(slot->block, sizeof(*slot->block));
-		free(slot);
 	}
+	/* It still looks at the slots until now: a thread to be joined may be a runaway. */
+	watch_stop(measure->watch);
+	for (unsigned cpu = 0; cpu < CPUSET_MAX; cpu++)
+		free(slot_of(measure, cpu));
+	measure_taken_done(&measure->setup.taken);
 	free(measure);
 }
 
 const struct engine *measure_engine(const struct measure *measure)
 {
-	return measure->engine;
+	return measure->setup.engine;
 }
 
 uint64_t measure_interval_ns(const struct measure *measure)
 {
-	return measure->options.interval_ns;
+	return measure->setup.options.interval_ns;
 }
 
 const struct measure_options *measure_get_options(const struct measure *measure)
 {
-	return &measure->options;
+	return &measure->setup.options;
 }
 
 void measure_left_out(const struct measure *measure, struct cpuset *ret)
 {
-	(void)measure;
-	cpuset_zero(ret);
+	*ret = measure->setup.taken.cpus;
+}
+
+const char *measure_note(const struct measure *measure)
+{
+	return measure->setup.note[0] ? measure->setup.note : NULL;
 }
 
 const char *measure_why(const struct measure *measure, unsigned cpu)
 {
-	struct measure_cpu info;
+	const struct measure_slot *slot = slot_of(measure, cpu);
 
-	if (!measure_cpu_info(measure, cpu, &info))
+	if (!slot)
 		return NULL;
-	switch (info.error) {
+	switch (atomic_load(&slot->error)) {
 	case 0:
 		return NULL;
+	case -EBUSY:
+		if (slot->is_left_out)
+			return measure_taken_why(&measure->setup.taken, cpu)->text;
+		break;
 	case -EPERM:
 		return "no permission for real-time priority: measured as an ordinary task";
+	case -ECANCELED:
+		return "real-time throttling is off: measured as an ordinary task";
 	case -ENODEV:
 		return "not online, or taken away while it was measured";
+	case -ETIME:
+		return "its thread did not sleep and was ended";
 	}
-	return "cannot be measured";
+	return "no thread could be started";
 }
 
 void measure_cpus(const struct measure *measure, struct cpuset *ret)
 {
-	for (unsigned i = 0; i < CPUSET_WORDS; i++)
-		ret->bits[i] = atomic_load(&measure->has_slot[i]);
+	measure_slots_cpus(&measure->slots, ret);
 }
 
 bool measure_cpu_info(const struct measure *measure, unsigned cpu, struct measure_cpu *ret)
@@ -450,6 +343,12 @@ bool measure_cpu_info(const struct measure *measure, unsigned cpu, struct measur
 
 	if (!slot)
 		return false;
+
+	int tid = atomic_load(&slot->tid);
+	uint64_t now_ns = 0;
+
+	if (tid)
+		(void)measure_thread_time_ns(tid, &now_ns);
 	*ret = (struct measure_cpu){
 		.cpu = cpu,
 		.is_running = atomic_load(&slot->is_running),
@@ -458,6 +357,7 @@ bool measure_cpu_info(const struct measure *measure, unsigned cpu, struct measur
 		.priority = atomic_load(&slot->priority),
 		.error = atomic_load(&slot->error),
 		.overruns = atomic_load(&slot->block->overruns),
+		.cpu_time_ns = atomic_load(&slot->cpu_time_ns) + now_ns,
 		.spun_ns = atomic_load(&slot->block->noise.spun_ns),
 		.noise_ns = atomic_load(&slot->block->noise.noise_ns),
 		.gaps = atomic_load(&slot->block->noise.gaps),

@@ -8,7 +8,7 @@
  * interval on CPUs the user named, and counts what was taken from it.
  *
  * A CPU on which a real-time task or a pinned vCPU thread may run is left out unless is_forced;
- * measure_left_out() and measure_why() say so (measure_choice.c says how they are recognised).
+ * measure_left_out() and measure_why() say so (measure_choice.h says how they are recognised).
  *
  * Calling sequence: measure_start(), host_attach_measure(), read any time from any thread,
  * measure_sync_online() when CPUs come and go, measure_stop(). measure_start() may be called from
@@ -30,7 +30,7 @@ struct measure_options {
 	 * For callers whose threads have been moved out of the way. */
 	struct cpuset allowed;
 	uint64_t interval_ns; /* 100 us to 1 s; 0: the engine's own (wakeup: 1 ms) */
-	/* Of a spinning engine: how long it polls in each interval, at most 90 % of it and
+	/* Of a spinning engine: how long it polls in each interval, at most 80 % of it and
 	 * ENGINE_LONGEST_RUN_NS; 0: the engine's own, or a quarter of the interval when that is
 	 * too long for it. */
 	uint64_t spin_ns;
@@ -64,8 +64,9 @@ struct measure_cpu {
 };
 
 /* -EINVAL options out of range; -EOPNOTSUPP not the live machine, or a reference (engine.h);
- * -EDESTADDRREQ the engine needs named CPUs and there are none; -EBUSY every CPU is left out;
- * -EPERM etc. only when not a single thread could be started. CPUs that are outside this process's
+ * -EDESTADDRREQ the engine needs named CPUs and there are none; -EPERM etc. only when not a single
+ * thread could be started. When every CPU is left out it succeeds without a thread, so that
+ * measure_left_out() and measure_why() can be asked. CPUs that are outside this process's
  * affinity (isolated ones by default) are measured only when named. */
 int measure_start(struct host *host, const struct engine *engine,
 		  const struct measure_options *options, struct measure **ret) _must_check_;
@@ -81,11 +82,15 @@ uint64_t measure_interval_ns(const struct measure *measure);
 const struct measure_options *measure_get_options(const struct measure *measure);
 /* CPUs that would have been measured but for the tasks on them. */
 void measure_left_out(const struct measure *measure, struct cpuset *ret);
-/* Why a CPU is left out ("qemu-system-x86 12345: pinned vCPU thread"), does not run or runs with
- * another policy; NULL: nothing to say. Lives as long as the measure; any thread. Contains names of
- * tasks: not sanitised. */
+/* Why a CPU is left out ("CPU 3/KVM 4242 (vCPU, SCHED_FIFO 1) is bound to 3"), does not run or runs
+ * with another policy; NULL: nothing to say. Lives as long as the measure; any thread. Names of
+ * tasks in it are sanitised. */
 const char *measure_why(const struct measure *measure, unsigned cpu);
-/* Every CPU a thread was started or tried on: ask measure_cpu_info() which of them run. */
+/* What a reader must know about all CPUs (real-time threads although throttling is off, tasks that
+ * could not be looked at); NULL: nothing. Lives as long as the measure. */
+const char *measure_note(const struct measure *measure);
+/* Every CPU a thread was started or tried on, and those left out (-EBUSY): ask measure_cpu_info()
+ * which of them run. */
 void measure_cpus(const struct measure *measure, struct cpuset *ret);
 bool measure_cpu_info(const struct measure *measure, unsigned cpu, struct measure_cpu *ret);
 /* Cumulative counts of one CPU since the start. False: not measured. */

@@ -13,13 +13,14 @@
  */
 #include <errno.h>
 #include <numaif.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "core/measure_internal.h"
+#include "core/measure_watch.h"
 
 #define STACK_TOUCHED_BYTES 16384
 #define SMALLEST_PAGE_BYTES 4096
@@ -42,11 +43,11 @@ static __attribute__((noinline)) bool touch_stack(void)
 	return lock_pages((uintptr_t)deep, sizeof(deep));
 }
 
-static void settle(struct measure_block *block, unsigned cpu)
+static void settle(struct measure_block *block, unsigned cpu, bool is_spinning)
 {
 	char name[16];
 
-	(void)snprintf(name, sizeof(name), "jt-wake/%u", cpu);
+	(void)snprintf(name, sizeof(name), is_spinning ? "jt-spin/%u" : "jt-wake/%u", cpu);
 	(void)prctl(PR_SET_NAME, name);
 	/* Only SCHED_OTHER has slack (50 us by default); real-time sleeps are exact anyway. */
 	(void)prctl(PR_SET_TIMERSLACK, 1ul);
@@ -100,17 +101,22 @@ int measure_sleep_until(uint64_t until_ns, const atomic_bool *stop)
 	return -err;
 }
 
-void *measure_thread(void *arg)
+bool measure_thread_time_ns(int tid, uint64_t *ret)
 {
-	struct measure_slot *slot = arg;
-	/* The creator wrote the thread's descriptor on the first page of this stack, on its own
-	 * node: the frames that matter start on the next. */
-	volatile unsigned char gap[SMALLEST_PAGE_BYTES];
+	/* As glibc makes it of a pthread_t, which must not be used once the thread was joined:
+	 * include/linux/posix-timers_types.h, CPUCLOCK_PERTHREAD | CPUCLOCK_SCHED. */
+	clockid_t clock = (clockid_t)(~(unsigned)tid << 3 | 6);
+	struct timespec time;
 
-	gap[0] = 0;
-	(void)gap[0];
-	settle(slot->block, slot->cpu);
+	if (clock_gettime(clock, &time))
+		return false;
+	*ret = (uint64_t)time.tv_sec * NSEC_PER_SEC + (uint64_t)time.tv_nsec;
+	return true;
+}
 
+/* The watch's signal is let through for the engine's body only. */
+static int run_body(struct measure_slot *slot)
+{
 	struct engine_thread thread = {
 		.live = &slot->block->live,
 		.overruns = &slot->block->overruns,
@@ -122,11 +128,48 @@ void *measure_thread(void *arg)
 		.threshold_ns = slot->threshold_ns,
 		.cpu = slot->cpu,
 	};
+	sigset_t watch;
+
+	(void)sigemptyset(&watch);
+	(void)sigaddset(&watch, WATCH_SIGNAL);
+	/* The jump brings back the mask of now: all blocked. */
+	if (sigsetjmp(slot->escape, 1))
+		return -ETIME;
+	atomic_store(&slot->tid, gettid());
+	(void)pthread_sigmask(SIG_UNBLOCK, &watch, NULL);
+
 	int result = slot->engine->run(&thread);
+
+	(void)pthread_sigmask(SIG_BLOCK, &watch, NULL);
+	return result;
+}
+
+static void leave(struct measure_slot *slot)
+{
+	uint64_t used_ns;
+
+	if (measure_thread_time_ns(gettid(), &used_ns))
+		atomic_fetch_add(&slot->cpu_time_ns, used_ns);
+	atomic_store(&slot->tid, 0);
+	atomic_store(&slot->is_running, false);
+}
+
+void *measure_thread(void *arg)
+{
+	struct measure_slot *slot = arg;
+	/* The creator wrote the thread's descriptor on the first page of this stack, on its own
+	 * node: the frames that matter start on the next. */
+	volatile unsigned char gap[SMALLEST_PAGE_BYTES];
+
+	gap[0] = 0;
+	(void)gap[0];
+	settle(slot->block, slot->cpu, slot->spin_ns > 0);
+
+	int result = run_body(slot);
 
 	if (result)
 		atomic_store(&slot->error, result);
-	atomic_store(&slot->is_running, false);
+	leave(slot);
 	return NULL;
 }
 

@@ -62,7 +62,8 @@ static unsigned first_cpu(struct host *host)
 
 static struct measure_options on_cpu(unsigned cpu)
 {
-	struct measure_options options = {0};
+	/* Whatever else runs on the machine of the tests. */
+	struct measure_options options = {.is_forced = true};
 
 	cpuset_add(&options.cpus, cpu);
 	return options;
@@ -172,11 +173,14 @@ static void test_a_cpu_that_is_not_there(void **state)
 	measure_stop(measure);
 }
 
+/* All that this process may use, but for those another real-time task is bound to (there may be
+ * some on the machine of the tests). */
 static void test_all_usable_cpus_by_default(void **state)
 {
 	struct measure_options options = {0};
 	struct measure *measure;
-	struct cpuset usable, cpus;
+	struct measure_cpu info;
+	struct cpuset usable, cpus, left_out;
 
 	assert_int_equal(host_get_affinity(*state, 0, &usable), 0);
 	assert_int_equal(measure_start(*state, &engine_wakeup, &options, &measure), 0);
@@ -184,10 +188,91 @@ static void test_all_usable_cpus_by_default(void **state)
 	assert_int_equal(measure_interval_ns(measure), NSEC_PER_MSEC);
 	measure_cpus(measure, &cpus);
 	assert_true(cpuset_equal(&cpus, &usable));
+	measure_left_out(measure, &left_out);
 	for (unsigned cpu = cpuset_next(&cpus, 0); cpu < CPUSET_MAX;
-	     cpu = cpuset_next(&cpus, cpu + 1))
-		wait_for_samples(measure, cpu, 20);
+	     cpu = cpuset_next(&cpus, cpu + 1)) {
+		if (!cpuset_has(&left_out, cpu)) {
+			wait_for_samples(measure, cpu, 20);
+			continue;
+		}
+		assert_true(measure_cpu_info(measure, cpu, &info));
+		assert_false(info.is_running);
+		assert_int_equal(info.error, -EBUSY);
+		assert_non_null(strstr(measure_why(measure, cpu), "is bound to"));
+	}
 	measure_stop(measure);
+}
+
+/* In a child, so that it is another process: a real-time task on one CPU. */
+static pid_t start_bound_task(unsigned cpu)
+{
+	struct sched_param param = {.sched_priority = 1};
+	struct cpuset cpus = {0};
+	int ready[2];
+	char byte;
+
+	cpuset_add(&cpus, cpu);
+	assert_int_equal(pipe(ready), 0);
+	(void)fflush(NULL);
+
+	pid_t child = fork();
+
+	assert_true(child >= 0);
+	if (!child) {
+		if (sched_setaffinity(0, sizeof(cpus.bits), (const cpu_set_t *)cpus.bits) ||
+		    sched_setscheduler(0, SCHED_FIFO, &param))
+			_exit(1);
+		(void)write(ready[1], "", 1);
+		for (;;)
+			(void)pause();
+	}
+	(void)close(ready[1]);
+
+	bool is_ready = read(ready[0], &byte, 1) == 1;
+
+	(void)close(ready[0]);
+	if (is_ready)
+		return child;
+	(void)waitpid(child, NULL, 0);
+	return 0;
+}
+
+static void test_a_taken_cpu_needs_a_yes(void **state)
+{
+	unsigned cpu = first_cpu(*state);
+	struct measure_options options = on_cpu(cpu);
+	struct cpuset left_out, online = options.cpus;
+	struct measure *measure;
+	struct measure_cpu info;
+	char want[64];
+	pid_t child = start_bound_task(cpu);
+
+	if (!child) {
+		print_message("skipped: no real-time tasks here\n");
+		skip();
+	}
+	options.is_forced = false;
+	assert_int_equal(measure_start(*state, &engine_wakeup, &options, &measure), 0);
+	measure_left_out(measure, &left_out);
+	assert_true(cpuset_equal(&left_out, &options.cpus));
+	measure_sync_online(measure, &online);
+	assert_true(measure_cpu_info(measure, cpu, &info));
+	assert_false(info.is_running);
+	assert_int_equal(info.error, -EBUSY);
+	(void)snprintf(want, sizeof(want), " %d (real-time task, SCHED_FIFO 1)", (int)child);
+	assert_non_null(measure_why(measure, cpu));
+	/* Another one may be there, too: then it is one of two. */
+	if (!strstr(measure_why(measure, cpu), want))
+		assert_non_null(strstr(measure_why(measure, cpu), " more"));
+	measure_stop(measure);
+	options.is_forced = true;
+	assert_int_equal(measure_start(*state, &engine_wakeup, &options, &measure), 0);
+	wait_for_samples(measure, cpu, 5);
+	measure_left_out(measure, &left_out);
+	assert_true(cpuset_is_empty(&left_out));
+	measure_stop(measure);
+	assert_int_equal(kill(child, SIGKILL), 0);
+	assert_int_equal(waitpid(child, NULL, 0), child);
 }
 
 static void check_signals_blocked(pid_t tid)
@@ -276,14 +361,13 @@ static int measure_without_permission(void)
 		return 10;
 	if (host_open_live(&host))
 		return 11;
+	if (host_get_affinity(host, 0, &options.cpus))
+		return 16;
+	options.is_forced = true;
 	if (measure_start(host, &engine_wakeup, &options, &measure))
 		return 12;
 
-	struct cpuset cpus;
-
-	measure_cpus(measure, &cpus);
-
-	unsigned cpu = cpuset_next(&cpus, 0);
+	unsigned cpu = cpuset_next(&options.cpus, 0);
 
 	for (unsigned i = 0; i < 1000 && !measure_samples(measure, cpu); i++)
 		nap_ms(10);
@@ -582,6 +666,7 @@ int main(void)
 		cmocka_unit_test(test_only_on_this_machine),
 		cmocka_unit_test(test_a_cpu_that_is_not_there),
 		cmocka_unit_test(test_all_usable_cpus_by_default),
+		cmocka_unit_test(test_a_taken_cpu_needs_a_yes),
 		cmocka_unit_test(test_thread_is_what_it_says),
 		cmocka_unit_test(test_policy_other),
 		cmocka_unit_test(test_falls_back_without_permission),

@@ -1,0 +1,299 @@
+#include "core/measure_choice.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/host.h"
+#include "core/parse.h"
+#include "core/text.h"
+
+#define PF_KTHREAD 0x00200000u /* include/linux/sched.h */
+
+/* Policies as /proc/PID/stat numbers them: include/uapi/linux/sched.h. */
+enum { POLICY_FIFO = 1, POLICY_RR = 2, POLICY_DEADLINE = 6 };
+
+struct task {
+	uint64_t pid, tid;
+	uint64_t flags, priority, policy;
+	char comm[64];
+};
+
+struct scan_state {
+	struct host *host;
+	const struct cpuset *online;
+	struct cpuset ordinary;		/* online CPUs that ordinary tasks may use */
+	struct measure_reason **by_cpu; /* CPUSET_MAX pointers */
+};
+
+/* "PID (comm) S ...": comm may hold blanks and parentheses, the last one ends it. Fields are
+ * counted from 1 as in proc(5): flags 9, rt_priority 40, policy 41. */
+static int parse_stat(const char *text, struct task *ret)
+{
+	const char *open = strchr(text, '('), *close = strrchr(text, ')');
+
+	if (!open || !close || close < open || close[1] != ' ')
+		return -EINVAL;
+
+	struct scan scan = {close + 2};
+	const char *word;
+	size_t len;
+	uint64_t fields[42] = {0};
+
+	for (unsigned field = 3; field <= 41; field++) {
+		if (scan_word(&scan, &word, &len))
+			return -EINVAL;
+
+		struct scan number = {word};
+
+		if ((field == 9 || field >= 40) && scan_u64(&number, &fields[field]))
+			return -EINVAL;
+	}
+	ret->flags = fields[9];
+	ret->priority = fields[40];
+	ret->policy = fields[41];
+	(void)text_sanitise(open + 1, (size_t)(close - open - 1), ret->comm, sizeof(ret->comm));
+	return 0;
+}
+
+static int read_task(struct host *host, uint64_t pid, uint64_t tid, struct task *ret)
+{
+	char text[1024];
+	ssize_t n = host_readf(host, text, sizeof(text), "proc/%llu/task/%llu/stat",
+			       (unsigned long long)pid, (unsigned long long)tid);
+
+	if (n < 0)
+		return (int)n;
+	ret->pid = pid;
+	ret->tid = tid;
+	return parse_stat(text, ret);
+}
+
+/* The CPUs of a "Cpus_allowed_list:" line. */
+static int parse_allowed(const char *text, struct cpuset *ret)
+{
+	static const char key[] = "Cpus_allowed_list:";
+	const char *line = strstr(text, key);
+
+	if (!line || (line != text && line[-1] != '\n'))
+		return -EINVAL;
+	line += strlen(key);
+	line += strspn(line, " \t");
+
+	_cleanup_(freep) char *list = xasprintf("%.*s", (int)strcspn(line, "\n"), line);
+
+	return cpuset_parse_list(list, ret);
+}
+
+static int read_allowed(struct host *host, uint64_t pid, uint64_t tid, struct cpuset *ret)
+{
+	struct host_file *file = NULL;
+	const char *text;
+	/* A kept file, for its buffer that grows: the list of a large machine has no bound. */
+	ssize_t n = host_file_readf(host, &file, &text, "proc/%llu/task/%llu/status",
+				    (unsigned long long)pid, (unsigned long long)tid);
+	int result = n < 0 ? (int)n : parse_allowed(text, ret);
+
+	host_file_close(file);
+	return result;
+}
+
+static bool is_realtime(const struct task *task)
+{
+	return task->policy == POLICY_FIFO || task->policy == POLICY_RR ||
+	       task->policy == POLICY_DEADLINE;
+}
+
+static bool has_prefix(const char *text, const char *prefix)
+{
+	return !strncmp(text, prefix, strlen(prefix));
+}
+
+/* Another jittertop's threads: two that measure disturb nobody but each other. */
+static bool is_measuring(const char *comm)
+{
+	return has_prefix(comm, "jt-wake/") || has_prefix(comm, "jt-spin/") ||
+	       !strcmp(comm, "jt-watch");
+}
+
+static bool has_vcpu_name(const char *comm)
+{
+	size_t len = strlen(comm);
+
+	if (has_prefix(comm, "CPU ") && len > 4 && !strcmp(comm + len - 4, "/KVM"))
+		return true;
+	return has_prefix(comm, "vcpu") || has_prefix(comm, "fc_vcpu") ||
+	       has_prefix(comm, "crosvm_vcpu");
+}
+
+/* libvirt and Proxmox start it under these names; comm is cut after 15 characters. */
+static bool is_qemu(const char *comm)
+{
+	return has_prefix(comm, "qemu-system") || has_prefix(comm, "qemu-kvm") ||
+	       !strcmp(comm, "kvm");
+}
+
+static const char *kind_of(const struct task *task, char *buf, size_t size)
+{
+	switch (task->policy) {
+	case POLICY_FIFO:
+		(void)snprintf(buf, size, "SCHED_FIFO %u", (unsigned)task->priority);
+		return buf;
+	case POLICY_RR:
+		(void)snprintf(buf, size, "SCHED_RR %u", (unsigned)task->priority);
+		return buf;
+	case POLICY_DEADLINE:
+		return "SCHED_DEADLINE";
+	}
+	return "not real-time";
+}
+
+static void note_cpu(struct scan_state *state, unsigned cpu, const struct task *task, bool is_vcpu,
+		     const struct cpuset *bound)
+{
+	struct measure_reason *reason = state->by_cpu[cpu];
+	char list[40], kind[32];
+
+	if (reason) {
+		reason->n_tasks++;
+		return;
+	}
+	if (cpuset_format_list(bound, list, sizeof(list)) < 0)
+		(void)snprintf(list, sizeof(list), "%u CPUs", cpuset_count(bound));
+	reason = state->by_cpu[cpu] = xcalloc(1, sizeof(*reason));
+	reason->cpu = cpu;
+	reason->n_tasks = 1;
+	(void)snprintf(reason->text, sizeof(reason->text), "%s %llu (%s, %s) is bound to %s",
+		       task->comm, (unsigned long long)task->tid,
+		       is_vcpu ? "vCPU" : "real-time task", kind_of(task, kind, sizeof(kind)),
+		       list);
+}
+
+static bool is_bound(const struct scan_state *state, const struct cpuset *allowed)
+{
+	if (cpuset_is_subset(&state->ordinary, allowed))
+		return false;
+	/* Isolated CPUs: somebody gave them to this task. */
+	if (!cpuset_is_subset(allowed, &state->ordinary))
+		return true;
+	return cpuset_count(allowed) * 2 <= cpuset_count(&state->ordinary);
+}
+
+/* A task that counts: which CPUs are its own? */
+static void look_at(struct scan_state *state, const struct task *task, bool is_vcpu)
+{
+	struct cpuset allowed;
+
+	if (read_allowed(state->host, task->pid, task->tid, &allowed))
+		return;
+	cpuset_and(&allowed, state->online);
+	if (!is_bound(state, &allowed))
+		return;
+	for (unsigned cpu = cpuset_next(&allowed, 0); cpu < CPUSET_MAX;
+	     cpu = cpuset_next(&allowed, cpu + 1))
+		note_cpu(state, cpu, task, is_vcpu, &allowed);
+}
+
+/* Two passes over a qemu's threads: whether it names its vCPUs decides what the others are. */
+static void look_at_process(struct scan_state *state, const struct task *leader)
+{
+	struct host_names tids = {0};
+	bool has_named_vcpus = false;
+
+	if (host_listf(state->host, &tids, "proc/%llu/task", (unsigned long long)leader->pid) < 0)
+		return;
+
+	struct task *tasks = xcalloc(tids.n ? tids.n : 1, sizeof(*tasks));
+	size_t n = 0;
+
+	for (size_t i = 0; i < tids.n; i++) {
+		uint64_t tid;
+
+		if (parse_u64(tids.names[i], &tid))
+			continue;
+		if (tid == leader->tid)
+			tasks[n] = *leader;
+		else if (read_task(state->host, leader->pid, tid, &tasks[n]))
+			continue;
+		has_named_vcpus |= has_vcpu_name(tasks[n].comm);
+		n++;
+	}
+
+	bool is_guessing = !has_named_vcpus && is_qemu(leader->comm);
+
+	for (size_t i = 0; i < n; i++) {
+		bool is_vcpu = is_guessing || has_vcpu_name(tasks[i].comm);
+
+		if (is_vcpu || (is_realtime(&tasks[i]) && !is_measuring(tasks[i].comm)))
+			look_at(state, &tasks[i], is_vcpu);
+	}
+	free(tasks);
+	host_names_done(&tids);
+}
+
+static void gather(struct scan_state *state, struct measure_taken *ret)
+{
+	for (unsigned cpu = 0; cpu < CPUSET_MAX; cpu++) {
+		struct measure_reason *reason = state->by_cpu[cpu];
+
+		if (!reason)
+			continue;
+		if (reason->n_tasks > 1) {
+			size_t len = strlen(reason->text);
+
+			(void)snprintf(reason->text + len, sizeof(reason->text) - len, ", %u more",
+				       reason->n_tasks - 1);
+		}
+		cpuset_add(&ret->cpus, cpu);
+		ret->reasons = xrealloc(ret->reasons, (ret->n_reasons + 1) * sizeof(*ret->reasons));
+		ret->reasons[ret->n_reasons++] = *reason;
+		free(reason);
+	}
+}
+
+int measure_find_taken(struct host *host, const struct cpuset *online, pid_t self,
+		       struct measure_taken *ret)
+{
+	struct scan_state state = {.host = host, .online = online};
+	struct host_names pids;
+	int result = host_listf(host, &pids, "proc");
+
+	if (result < 0)
+		return result;
+	if (read_allowed(host, 1, 1, &state.ordinary))
+		state.ordinary = *online;
+	cpuset_and(&state.ordinary, online);
+	state.by_cpu = xcalloc(CPUSET_MAX, sizeof(struct measure_reason *));
+	for (size_t i = 0; i < pids.n; i++) {
+		struct task leader;
+		uint64_t pid;
+
+		/* The kernel's own threads are not looked into: what is bound to a CPU there
+		 * (migration, ksoftirqd, threaded interrupts) has precedence over our priority. */
+		if (parse_u64(pids.names[i], &pid) || pid == (uint64_t)self ||
+		    read_task(host, pid, pid, &leader) || leader.flags & PF_KTHREAD)
+			continue;
+		look_at_process(&state, &leader);
+	}
+	host_names_done(&pids);
+	*ret = (struct measure_taken){0};
+	gather(&state, ret);
+	free(state.by_cpu);
+	return 0;
+}
+
+void measure_taken_done(struct measure_taken *taken)
+{
+	free(taken->reasons);
+	*taken = (struct measure_taken){0};
+}
+
+const struct measure_reason *measure_taken_why(const struct measure_taken *taken, unsigned cpu)
+{
+	for (unsigned i = 0; i < taken->n_reasons; i++) {
+		if (taken->reasons[i].cpu == cpu)
+			return &taken->reasons[i];
+	}
+	return NULL;
+}
