@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -311,6 +312,26 @@ ssize_t host_file_readf(struct host *host, struct host_file **file, const char *
 			return r;
 	}
 	return host_file_read(*file, ret_text);
+}
+
+int host_stream_openf(struct host *host, int *ret_fd, const char *fmt, ...)
+{
+	char path[HOST_PATH_MAX];
+	va_list ap;
+
+	va_start(ap, fmt);
+	int r = host_vpath(path, fmt, ap);
+	va_end(ap);
+	if (r < 0)
+		return r;
+	if (host->kind != HOST_LIVE && host->kind != HOST_SCRATCH)
+		return -EOPNOTSUPP;
+
+	int fd = host_dir_open_path(host, path, O_RDONLY | O_NONBLOCK);
+	if (fd < 0)
+		return fd;
+	*ret_fd = fd;
+	return 0;
 }
 
 static uint64_t clock_ns(const struct host *host, clockid_t clock)

@@ -94,6 +94,11 @@ void host_file_close(struct host_file *file);
 ssize_t host_file_readf(struct host *host, struct host_file **file, const char **ret_text,
 			const char *fmt, ...) _printf_(4, 5);
 
+/* --- endless files (tracefs trace_pipe): the live machine and scratch hosts only, -EOPNOTSUPP
+ * elsewhere. An fd for non-blocking reads, the caller's to close; nothing of it is recorded. --- */
+int host_stream_openf(struct host *host, int *ret_fd, const char *fmt, ...)
+	_printf_(3, 4) _must_check_;
+
 /* --- clocks, ns. A captured host's clock is the real one: rates of a capture are therefore "none"
  * --- */
 uint64_t host_now_ns(const struct host *host);	    /* CLOCK_MONOTONIC */

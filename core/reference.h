@@ -35,6 +35,8 @@ struct reference_options {
 	/* True: /dev/cpu_dma_latency is left alone. False: cyclictest holds it at 0 during the run,
 	 * which is its own default and keeps CPUs out of deep idle states. */
 	bool keeps_idle_states;
+	/* Real-time priority although the kernel would not throttle it. */
+	bool is_forced;
 	/* Where the reference's own threads that do not measure may run besides cpus; empty: the
 	 * calling thread's affinity. */
 	struct cpuset allowed;
