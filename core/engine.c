@@ -8,11 +8,7 @@
 #include "core/reference.h"
 
 static const struct engine *const engines[] = {
-	&engine_wakeup,
-	&engine_spin,
-	&engine_cyclictest,
-	&engine_oslat,
-	&engine_timerlat,
+	&engine_wakeup, &engine_spin, &engine_cyclictest, &engine_oslat, &engine_timerlat,
 };
 
 const struct engine *engine_at(unsigned i)

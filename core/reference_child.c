@@ -92,8 +92,8 @@ static void limit(void)
 static void run(const struct reference_child *child, pid_t parent,
 		const struct reference_words *words, const struct cpuset *cpus)
 {
-	static char path[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin", locale[] = "LC_ALL=C";
-	static char *const environment[] = {path, locale, NULL};
+	char path[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin", locale[] = "LC_ALL=C";
+	char *const environment[] = {path, locale, NULL};
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	/* We may have died before that: then our parent is somebody else already. */
