@@ -28,7 +28,11 @@ int columns_read(struct columns *columns, struct scan *scan)
 	const char *word;
 	size_t len;
 
+	struct cpuset seen;
+
 	columns->n = 0;
+	columns->is_sorted = true;
+	cpuset_zero(&seen);
 	while (scan_word(scan, &word, &len) == 0) {
 		if (columns->n == columns->room) {
 			columns->room = columns->room ? 2 * columns->room : 64;
@@ -39,8 +43,14 @@ int columns_read(struct columns *columns, struct scan *scan)
 
 		if (r < 0)
 			return r;
-		if (++columns->n > CPUSET_MAX)
-			return -ERANGE;
+
+		unsigned cpu = columns->cpus[columns->n];
+
+		if (cpuset_has(&seen, cpu))
+			return -EINVAL;
+		cpuset_add(&seen, cpu);
+		columns->is_sorted &= columns->n == 0 || columns->cpus[columns->n - 1] < cpu;
+		columns->n++;
 	}
 	return columns->n ? 0 : -EINVAL;
 }

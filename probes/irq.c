@@ -3,6 +3,7 @@
  * stands for is read again when its line changes. Affinities are read back at every run while there
  * are few interrupts, so that a change shows what the kernel kept.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,8 +11,6 @@
 #include "probes/cpus.h"
 #include "probes/irq_internal.h"
 #include "probes/read.h"
-
-#define BALANCE_PERIOD_NS (10 * NSEC_PER_SEC)
 
 enum set { SET_IRQ, SET_CPU, SET_HOST };
 
@@ -23,7 +22,15 @@ enum irq_metric {
 	IRQ_NODE,
 	IRQ_CHIP,
 	IRQ_HWIRQ,
-	IRQ_TYPE
+	IRQ_TYPE,
+	IRQ_PER_CPU,
+	IRQ_HINT,
+	IRQ_MANAGED,
+	IRQ_MANAGED_WHY,
+	IRQ_THREADS,
+	IRQ_THREAD_PID,
+	IRQ_THREAD_POLICY,
+	IRQ_THREAD_PRIORITY,
 };
 static const struct metric irq_metrics[] = {
 	{"count", METRIC_COUNTER, UNIT_COUNT, "Interrupts since boot, all CPUs", "count"},
@@ -35,6 +42,16 @@ static const struct metric irq_metrics[] = {
 	{"chip", METRIC_TEXT, UNIT_NONE, "Interrupt controller", "chip"},
 	{"hwirq", METRIC_GAUGE, UNIT_NONE, "Number at its controller", NULL},
 	{"type", METRIC_TEXT, UNIT_NONE, "edge or level", "type"},
+	{"per_cpu", METRIC_PER_CPU, UNIT_COUNT, "Interrupts since boot by CPU", "top cpus"},
+	{"affinity_hint", METRIC_CPUSET, UNIT_NONE, "CPUs its driver would like; empty: none",
+	 NULL},
+	{"managed", METRIC_TEXT, UNIT_NONE,
+	 "The kernel sets its affinity, nobody else can: yes, no or unknown", "managed"},
+	{"managed_why", METRIC_TEXT, UNIT_NONE, "Why that is unknown", NULL},
+	{"threads", METRIC_GAUGE, UNIT_COUNT, "Kernel threads that handle it", NULL},
+	{"thread_pid", METRIC_GAUGE, UNIT_NONE, "The first of them", NULL},
+	{"thread_policy", METRIC_TEXT, UNIT_NONE, "Its scheduling policy", NULL},
+	{"thread_priority", METRIC_GAUGE, UNIT_NONE, "Its real-time priority", "thread"},
 };
 
 enum cpu_metric { CPU_IRQS, CPU_LOCAL };
@@ -45,11 +62,9 @@ static const struct metric cpu_metrics[] = {
 	 "local irqs"},
 };
 
-enum host_metric { HOST_DEFAULT_AFFINITY, HOST_BALANCER };
+enum host_metric { HOST_DEFAULT_AFFINITY };
 static const struct metric host_metrics[] = {
 	{"default_irq_affinity", METRIC_CPUSET, UNIT_NONE, "CPUs new interrupts may use", NULL},
-	{"irqbalance", METRIC_TEXT, UNIT_NONE, "\"running\": irqbalance moves interrupts by itself",
-	 NULL},
 };
 
 static const struct metric_set sets[] = {
@@ -64,9 +79,8 @@ struct irq_state {
 	struct columns columns;
 	struct irq_sums sums;
 	struct irq_large large;
+	struct irq_threads threads;
 	struct host_file *interrupts, *default_affinity;
-	uint64_t balancer_ns;
-	bool is_balanced;
 };
 
 static int open_state(void *data, struct host *host)
@@ -77,6 +91,7 @@ static int open_state(void *data, struct host *host)
 
 	state->sums.device = xcalloc(CPUSET_MAX, sizeof(uint64_t));
 	state->sums.local = xcalloc(CPUSET_MAX, sizeof(uint64_t));
+	state->sums.row = xcalloc(CPUSET_MAX, sizeof(uint64_t));
 	if (cpus_possible(host, &state->large.possible) < 0 &&
 	    (cpus_online(&cpus, host, &online) < 0 ||
 	     cpus_present(host, &online, &state->large.possible) < 0))
@@ -122,12 +137,63 @@ static void set_fact_error(struct sample_row *row, unsigned metric, int err)
 		sample_errno(row, metric, err);
 }
 
-static void emit_irq(struct sample *out, const struct irq *irq)
+static const char *policy_name(unsigned policy)
+{
+	static const char *const names[] = {"other", "fifo", "rr",	 "batch",
+					    NULL,    "idle", "deadline", "ext"};
+
+	return policy < ARRAY_SIZE(names) && names[policy] ? names[policy] : "unknown";
+}
+
+static void emit_thread(const struct irq_threads *threads, struct sample *out,
+			struct sample_row *row, const struct irq *irq)
+{
+	if (threads->error < 0) {
+		sample_errno(row, IRQ_THREADS, threads->error);
+		return;
+	}
+	sample_u64(row, IRQ_THREADS, irq->n_threads);
+	if (!irq->n_threads)
+		return;
+	sample_u64(row, IRQ_THREAD_PID, irq->thread->pid);
+	sample_text(out, row, IRQ_THREAD_POLICY, policy_name(irq->thread->policy));
+	sample_u64(row, IRQ_THREAD_PRIORITY, irq->thread->priority);
+}
+
+static void emit_managed(struct sample *out, struct sample_row *row, const struct irq *irq)
+{
+	static const char *const names[] = {[IRQ_MANAGED_UNKNOWN] = "unknown",
+					    [IRQ_MANAGED_NO] = "no",
+					    [IRQ_MANAGED_YES] = "yes"};
+	char why[160];
+
+	sample_text(out, row, IRQ_MANAGED, names[irq->managed]);
+	if (irq->managed != IRQ_MANAGED_UNKNOWN)
+		return;
+	(void)snprintf(why, sizeof(why),
+		       "only a write would tell: sys/kernel/debug/irq/irqs/%u: %s", irq->number,
+		       read_reason(irq->managed_error));
+	sample_text(out, row, IRQ_MANAGED_WHY, why);
+}
+
+static void emit_counts(const struct irq_state *state, struct sample *out, struct sample_row *row,
+			const struct irq *irq)
+{
+	sample_u64(row, IRQ_COUNT, irq->count);
+	if (irq->has_cells && !irq->is_late)
+		sample_per_cpu(out, row, IRQ_PER_CPU, state->sums.scope, irq->cells, irq->n_cells);
+	if (irq->is_new || irq->is_rebased)
+		sample_restart(row, IRQ_COUNT);
+	if (irq->is_new)
+		sample_restart(row, IRQ_PER_CPU);
+}
+
+static void emit_irq(const struct irq_state *state, struct sample *out, const struct irq *irq)
 {
 	struct sample_row *row =
 		sample_row(out, SET_IRQ, "host", irq->actions, "irq:%u", irq->number);
 
-	sample_u64(row, IRQ_COUNT, irq->count);
+	emit_counts(state, out, row, irq);
 	set_list(out, row, IRQ_AFFINITY, &irq->affinity);
 	set_list(out, row, IRQ_EFFECTIVE, &irq->effective);
 	if (irq->affinity.text && irq->effective.text && !irq->affinity.error &&
@@ -148,6 +214,12 @@ static void emit_irq(struct sample *out, const struct irq *irq)
 		sample_u64(row, IRQ_HWIRQ, (uint64_t)irq->hwirq);
 	if (irq->type)
 		sample_text(out, row, IRQ_TYPE, irq->type);
+	if (irq->hint)
+		sample_text(out, row, IRQ_HINT, irq->hint);
+	else
+		set_fact_error(row, IRQ_HINT, irq->hint_error);
+	emit_managed(out, row, irq);
+	emit_thread(&state->threads, out, row, irq);
 }
 
 static void emit_cpus(const struct irq_sums *sums, struct sample *out)
@@ -161,23 +233,6 @@ static void emit_cpus(const struct irq_sums *sums, struct sample *out)
 		if (sums->has_local)
 			sample_u64(row, CPU_LOCAL, sums->local[c]);
 	}
-}
-
-/* irqbalance listens there (its man page); looking for its process would mean all of /proc. */
-static bool balancer_runs(struct host *host)
-{
-	struct host_names names = {0};
-	bool is_found = false;
-
-	if (host_listf(host, &names, "run/irqbalance") < 0)
-		return false;
-	for (size_t i = 0; i < names.n; i++) {
-		size_t len = strlen(names.names[i]);
-
-		is_found |= len > 5 && !strcmp(names.names[i] + len - 5, ".sock");
-	}
-	host_names_done(&names);
-	return is_found;
 }
 
 static void read_host(struct irq_state *state, struct host *host, struct sample *out)
@@ -194,11 +249,6 @@ static void read_host(struct irq_state *state, struct host *host, struct sample 
 	else
 		sample_errno(row, HOST_DEFAULT_AFFINITY,
 			     read_note(out, r, PROC_IRQ "/default_smp_affinity"));
-	if (!state->balancer_ns || out->time_ns - state->balancer_ns >= BALANCE_PERIOD_NS) {
-		state->is_balanced = balancer_runs(host);
-		state->balancer_ns = out->time_ns ? out->time_ns : 1;
-	}
-	sample_text(out, row, HOST_BALANCER, state->is_balanced ? "running" : "");
 }
 
 static int sample(void *data, struct host *host, struct sample *out)
@@ -206,7 +256,10 @@ static int sample(void *data, struct host *host, struct sample *out)
 	struct irq_state *state = data;
 	struct irq_sums *sums = &state->sums;
 
+	sums->cpus_before = sums->cpus;
 	cpuset_zero(&sums->cpus);
+	for (unsigned i = 0; i < state->table.n; i++)
+		state->table.at[i]->is_new = false;
 	read_host(state, host, out);
 
 	int r = state->is_large ? irq_read_large(&state->large, &state->table, host, sums, out)
@@ -215,8 +268,10 @@ static int sample(void *data, struct host *host, struct sample *out)
 	if (r < 0)
 		return r;
 	irq_read_affinities(&state->table, host, out);
+	irq_read_rare(&state->table, host, out);
+	irq_threads_read(&state->threads, &state->table, host, out);
 	for (unsigned i = 0; i < state->table.n; i++)
-		emit_irq(out, state->table.at[i]);
+		emit_irq(state, out, state->table.at[i]);
 	emit_cpus(sums, out);
 	return 0;
 }
@@ -228,10 +283,12 @@ static void close_state(void *data)
 	irq_table_done(&state->table);
 	columns_done(&state->columns);
 	irq_large_done(&state->large);
+	irq_threads_done(&state->threads);
 	host_file_close(state->interrupts);
 	host_file_close(state->default_affinity);
 	free(state->sums.device);
 	free(state->sums.local);
+	free(state->sums.row);
 }
 
 const struct probe probe_irq = {

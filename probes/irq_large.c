@@ -1,8 +1,8 @@
 /*
  * Machines with many CPUs. The first run reads per_cpu_count of every interrupt that ever came, so
- * that the sums start true; later runs add what moved to the CPU the interrupt is delivered to,
- * which on x86 is one. Interrupts delivered to several CPUs are read again, at most MAX_SPREAD a
- * run.
+ * that the counts start true; later runs add what moved to the CPU the interrupt is delivered to,
+ * which on x86 is one. Interrupts delivered to several CPUs, or elsewhere than the last time, are
+ * read again, at most MAX_SPREAD a run, in turn; one that waits has no counts per CPU in between.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -18,41 +18,25 @@
 #define STAT "proc/stat"
 
 /* "0,79592,...": one number per possible CPU, in their order (kernel/irq/irqdesc.c). */
-static int read_per_cpu(struct irq_large *large, struct host *host, unsigned number,
-			uint32_t **ret_counts)
+static int read_per_cpu(const struct irq_large *large, struct host *host, unsigned number,
+			uint64_t *ret_counts)
 {
-	unsigned n_cpus = cpuset_count(&large->possible), n = 0;
-	size_t size = (size_t)n_cpus * 11 + 2;
+	size_t size = (size_t)large->n_cpus * 11 + 2;
 	_cleanup_(freep) char *text = xcalloc(1, size);
-	_cleanup_(freep) uint32_t *counts = xcalloc(n_cpus, sizeof(*counts));
 	ssize_t length = host_readf(host, text, size, SYS_IRQ "/%u/per_cpu_count", number);
+	unsigned n = 0;
 
 	if (length < 0)
 		return (int)length;
-	for (char *at = text; *at && n < n_cpus; n++) {
+	for (char *at = text; *at && n < large->n_cpus; n++) {
 		char *end;
 
-		counts[n] = (uint32_t)strtoul(at, &end, 10);
+		ret_counts[n] = (uint32_t)strtoul(at, &end, 10);
 		if (end == at || (*end && *end != ','))
 			return -EINVAL;
 		at = end + (*end == ',');
 	}
-	if (n != n_cpus)
-		return -EINVAL;
-	*ret_counts = counts;
-	counts = NULL;
-	return 0;
-}
-
-/* last: NULL at the start, when all of it counts. Differences of 32-bit counters may wrap. */
-static void add_counts(struct irq_large *large, struct irq_sums *sums, const uint32_t *counts,
-		       const uint32_t *last)
-{
-	unsigned i = 0;
-
-	for (unsigned c = cpuset_next(&large->possible, 0); c < CPUSET_MAX;
-	     c = cpuset_next(&large->possible, c + 1), i++)
-		sums->device[c] += last ? (uint32_t)(counts[i] - last[i]) : counts[i];
+	return n == large->n_cpus ? 0 : -EINVAL;
 }
 
 static bool single_cpu(const struct irq_list *list, unsigned *ret)
@@ -65,32 +49,89 @@ static bool single_cpu(const struct irq_list *list, unsigned *ret)
 	return cpu < CPUSET_MAX;
 }
 
-static void attribute(struct irq_large *large, struct irq *irq, struct host *host,
-		      struct irq_sums *sums, struct sample *out, unsigned *spread)
+static uint32_t sum_of_cells(const struct irq *irq)
 {
-	uint32_t *counts = NULL;
+	uint32_t sum = 0;
+
+	for (unsigned i = 0; i < irq->n_cells; i++)
+		sum += (uint32_t)irq->cells[i].count;
+	return sum;
+}
+
+/* All that came since went to one CPU. The counts are 32 bits wide in the kernel. */
+static void add_to_cell(struct irq *irq, unsigned cpu, uint32_t more)
+{
+	unsigned i = 0;
+
+	while (i < irq->n_cells && irq->cells[i].cpu < cpu)
+		i++;
+	if (i == irq->n_cells || irq->cells[i].cpu != cpu) {
+		if (irq->n_cells == irq->cells_room) {
+			irq->cells_room = irq->cells_room ? 2 * irq->cells_room : 2;
+			irq->cells = xrealloc(irq->cells, irq->cells_room * sizeof(*irq->cells));
+		}
+		memmove(&irq->cells[i + 1], &irq->cells[i],
+			(irq->n_cells - i) * sizeof(*irq->cells));
+		irq->cells[i] = (struct per_cpu_cell){.cpu = cpu};
+		irq->n_cells++;
+	}
+	irq->cells[i].count = (uint32_t)(irq->cells[i].count + more);
+}
+
+/* The sums grow by what the cells grow, whichever way those were learnt. */
+static void add_cells(const struct irq *irq, struct irq_sums *sums, uint32_t sign)
+{
+	for (unsigned i = 0; i < irq->n_cells; i++)
+		sums->row[irq->cells[i].cpu] += sign * (uint32_t)irq->cells[i].count;
+}
+
+static void take_cells(struct irq_large *large, struct irq *irq, struct irq_sums *sums,
+		       const uint64_t *counts)
+{
+	for (unsigned i = 0; i < large->n_cpus; i++)
+		sums->row[large->cpus[i]] = 0;
+	if (irq->has_cells)
+		add_cells(irq, sums, UINT32_MAX); /* minus */
+	irq_set_cells(irq, large->cpus, counts, large->n_cpus, true);
+	add_cells(irq, sums, 1);
+	for (unsigned i = 0; i < large->n_cpus; i++)
+		sums->device[large->cpus[i]] += (uint32_t)sums->row[large->cpus[i]];
+}
+
+/* True: it took one of the few reads of all CPUs' counts. */
+static bool attribute(struct irq_large *large, struct irq *irq, struct host *host,
+		      struct irq_sums *sums, struct sample *out, bool may_read)
+{
+	uint32_t more = (uint32_t)irq->count - sum_of_cells(irq);
 	unsigned cpu;
 
 	irq_read_effective(irq, host, out, false);
-	if (large->is_started && single_cpu(&irq->effective, &cpu)) {
-		sums->device[cpu] += irq->count - irq->last_count;
-		free(irq->per_cpu);
-		irq->per_cpu = NULL;
-		return;
+	if (irq->has_cells && irq->cells_for == irq->effective.n_changes &&
+	    irq->count >= irq->last_count) {
+		/* The cells were read a moment after the total, which is still behind them. */
+		if (more >= UINT32_MAX / 2)
+			return false;
+		/* It was delivered to this one CPU the last time too. */
+		if (single_cpu(&irq->effective, &cpu)) {
+			add_to_cell(irq, cpu, more);
+			sums->device[cpu] += more;
+			return false;
+		}
 	}
-	if (large->is_started && !*spread)
-		return; /* its difference stays for a later run: per_cpu is not updated */
-	*spread -= *spread > 0;
-	if (read_per_cpu(large, host, irq->number, &counts) < 0)
-		return;
-	if (!large->is_started || irq->per_cpu)
-		add_counts(large, sums, counts, irq->per_cpu);
-	free(irq->per_cpu);
-	irq->per_cpu = NULL;
-	if (single_cpu(&irq->effective, &cpu))
-		free(counts);
-	else
-		irq->per_cpu = counts;
+	if (!may_read) { /* its difference stays for a later run */
+		irq->is_late = true;
+		return false;
+	}
+
+	_cleanup_(freep) uint64_t *counts = xcalloc(large->n_cpus + 1, sizeof(*counts));
+
+	if (read_per_cpu(large, host, irq->number, counts) < 0) {
+		irq->is_late = true;
+		return true;
+	}
+	take_cells(large, irq, sums, counts);
+	irq->cells_for = irq->effective.n_changes;
+	return true;
 }
 
 static void list_irqs(struct irq_large *large, struct irq_table *table, struct host *host,
@@ -151,12 +192,43 @@ static int parse_intr(struct irq_table *table, const char *text)
 	return 0;
 }
 
+static void start(struct irq_large *large)
+{
+	if (large->cpus)
+		return;
+	large->cpus = xcalloc(cpuset_count(&large->possible) + 1, sizeof(*large->cpus));
+	for (unsigned c = cpuset_next(&large->possible, 0); c < CPUSET_MAX;
+	     c = cpuset_next(&large->possible, c + 1))
+		large->cpus[large->n_cpus++] = c;
+}
+
+/* Those that could not be read in full in the last run come first in this one. */
+static void attribute_all(struct irq_large *large, struct irq_table *table, struct host *host,
+			  struct irq_sums *sums, struct sample *out)
+{
+	unsigned first = large->next < table->n ? large->next : 0, n_read = 0;
+
+	for (unsigned k = 0; k < table->n; k++) {
+		unsigned i = (first + k) % table->n;
+		struct irq *irq = table->at[i];
+		bool may_read = !large->is_started || n_read < MAX_SPREAD;
+
+		if (irq->count == irq->last_count && irq->has_cells && !irq->is_late)
+			continue;
+		irq->is_late = false;
+		if (irq->count == 0 && !irq->has_cells)
+			irq_set_cells(irq, NULL, NULL, 0, true);
+		else if (attribute(large, irq, host, sums, out, may_read) && ++n_read == MAX_SPREAD)
+			large->next = i + 1;
+	}
+}
+
 int irq_read_large(struct irq_large *large, struct irq_table *table, struct host *host,
 		   struct irq_sums *sums, struct sample *out)
 {
-	unsigned spread = MAX_SPREAD;
 	const char *text;
 
+	start(large);
 	list_irqs(large, table, host, out->time_ns);
 
 	ssize_t n = host_file_readf(host, &large->stat, &text, STAT);
@@ -168,15 +240,15 @@ int irq_read_large(struct irq_large *large, struct irq_table *table, struct host
 	for (unsigned i = 0; i < table->n; i++) {
 		struct irq *irq = table->at[i];
 
-		if (!irq->has_identity)
+		/* A count that fell: the number may be another device's. */
+		if (!irq->has_identity || irq->count < irq->last_count)
 			irq_read_identity(irq, host, NULL, 0);
-		if (irq->count == irq->last_count)
-			continue;
-		if (irq->count > irq->last_count)
-			attribute(large, irq, host, sums, out, &spread);
-		irq->last_count = irq->count;
-		irq->is_stale = true;
+		irq->is_stale |= irq->count != irq->last_count;
+		irq->has_cells &= !irq->is_new;
 	}
+	attribute_all(large, table, host, sums, out);
+	for (unsigned i = 0; i < table->n; i++)
+		table->at[i]->last_count = table->at[i]->count;
 	large->is_started = true;
 	sums->has_device = true;
 	return 0;
@@ -185,4 +257,5 @@ int irq_read_large(struct irq_large *large, struct irq_table *table, struct host
 void irq_large_done(struct irq_large *large)
 {
 	host_file_close(large->stat);
+	free(large->cpus);
 }

@@ -60,6 +60,32 @@ static void list_done(struct irq_list *list)
 	*list = (struct irq_list){0};
 }
 
+static int compare_cells(const void *a, const void *b)
+{
+	const struct per_cpu_cell *x = a, *y = b;
+
+	return x->cpu < y->cpu ? -1 : x->cpu > y->cpu;
+}
+
+void irq_set_cells(struct irq *irq, const unsigned *cpus, const uint64_t *counts, unsigned n,
+		   bool is_sorted)
+{
+	irq->n_cells = 0;
+	irq->has_cells = true;
+	for (unsigned i = 0; i < n; i++) {
+		if (!counts[i])
+			continue;
+		if (irq->n_cells == irq->cells_room) {
+			irq->cells_room = irq->cells_room ? 2 * irq->cells_room : 2;
+			irq->cells = xrealloc(irq->cells, irq->cells_room * sizeof(*irq->cells));
+		}
+		irq->cells[irq->n_cells++] =
+			(struct per_cpu_cell){.cpu = cpus[i], .count = counts[i]};
+	}
+	if (!is_sorted && irq->n_cells > 1)
+		qsort(irq->cells, irq->n_cells, sizeof(*irq->cells), compare_cells);
+}
+
 static void irq_free(struct irq *irq)
 {
 	list_done(&irq->affinity);
@@ -67,7 +93,8 @@ static void irq_free(struct irq *irq)
 	free(irq->chip);
 	free(irq->type);
 	free(irq->actions);
-	free(irq->per_cpu);
+	free(irq->cells);
+	free(irq->hint);
 	free(irq);
 }
 
@@ -248,7 +275,7 @@ static bool read_number(struct irq *irq, struct host *host, enum irq_fact fact, 
 	return true;
 }
 
-void irq_read_identity(struct irq *irq, struct host *host, const char *tail, size_t len)
+static void read_facts(struct irq *irq, struct host *host, const char *tail, size_t len)
 {
 	char actions[1024];
 
@@ -266,6 +293,31 @@ void irq_read_identity(struct irq *irq, struct host *host, const char *tail, siz
 	irq->has_node = read_number(irq, host, IRQ_FACT_NODE, CPUSET_MAX, &irq->node);
 }
 
+static bool differs(const char *a, const char *b)
+{
+	return strcmp(a ? a : "", b ? b : "") != 0;
+}
+
+void irq_read_identity(struct irq *irq, struct host *host, const char *tail, size_t len)
+{
+	_cleanup_(freep) char *actions = irq->actions, *chip = irq->chip;
+	int64_t hwirq = irq->hwirq;
+	bool is_comparable = irq->has_identity && !irq_is_faulty(irq);
+
+	irq->actions = irq->chip = NULL;
+	if (!is_comparable) {
+		read_facts(irq, host, tail, len);
+		return;
+	}
+	read_facts(irq, host, tail, len);
+	if (!irq_is_faulty(irq) &&
+	    (differs(actions, irq->actions) || differs(chip, irq->chip) || hwirq != irq->hwirq)) {
+		irq->is_new = true;
+		irq->has_rare = false;
+		irq->is_stale = true;
+	}
+}
+
 /* The kernel never keeps an empty request; nothing may be in effect before an interrupt starts. */
 static void list_set(struct irq_list *list, const char *text, bool may_be_empty)
 {
@@ -281,6 +333,7 @@ static void list_set(struct irq_list *list, const char *text, bool may_be_empty)
 		return;
 	free(list->text);
 	list->text = xstrdup(text);
+	list->n_changes++;
 	if (!list->set)
 		list->set = xcalloc(1, sizeof(*list->set));
 	*list->set = set;

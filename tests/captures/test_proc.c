@@ -47,6 +47,35 @@ static void run_archive(struct fixture *f, const struct probe *probe, const char
 	fixture_run(f);
 }
 
+/* A CPU without a cell counted nothing. */
+static uint64_t count_at(const struct fixture *f, const char *key, unsigned cpu)
+{
+	const struct per_cpu *vector = entity_per_cpu(snapshot_find(f->snap, key), "per_cpu");
+	const struct per_cpu_cell *cell = per_cpu_cell(vector, cpu);
+
+	assert_non_null(vector);
+	return cell ? cell->count : 0;
+}
+
+/* What the interrupts say of the CPUs is what the sums of the CPUs say. */
+static void assert_sums(const struct fixture *f)
+{
+	const struct snapshot_table *irqs = snapshot_table(f->snap, "irq");
+	const struct snapshot_table *cpus = snapshot_table(f->snap, "cpu");
+
+	for (unsigned c = 0; c < cpus->n_entities; c++) {
+		unsigned cpu = (unsigned)strtoul(cpus->entities[c].key + 4, NULL, 10);
+		uint64_t sum = 0, wanted;
+
+		for (unsigned i = 0; i < irqs->n_entities; i++)
+			sum += count_at(f, irqs->entities[i].key, cpu);
+		if (entity_u64(&cpus->entities[c], "irqs", &wanted))
+			assert_int_equal(sum, wanted);
+		else
+			assert_int_equal(sum, 0); /* offline */
+	}
+}
+
 static void test_interrupts_8cpu(void **state)
 {
 	/* kernel.percpu.intr of 857-8cpu-x86_64.expected.txt: all rows with a column per CPU. */
@@ -72,6 +101,20 @@ static void test_interrupts_8cpu(void **state)
 	assert_string_equal(fixture_text(&f, "irq:0", "chip"), "IR-IO-APIC");
 	assert_int_equal(fixture_u64(&f, "irq:0", "hwirq"), 2);
 	assert_string_equal(fixture_text(&f, "irq:0", "type"), "edge");
+	/* kernel.percpu.interrupts of 886-interrupts-8cpu-x86_64.expected.txt. */
+	assert_int_equal(count_at(&f, "irq:0", 0), 38);
+	assert_int_equal(count_at(&f, "irq:9", 4), 206);
+	assert_int_equal(count_at(&f, "irq:23", 1), 3);
+	assert_int_equal(count_at(&f, "irq:27", 6), 59367);
+	assert_int_equal(count_at(&f, "irq:31", 2), 97997);
+	assert_int_equal(count_at(&f, "irq:34", 7), 59);
+	fixture_done(&f);
+	run_file(&f, &probe_irq_arch, "proc/interrupts", "proc/pcp/interrupts-8cpu-x86_64");
+	assert_int_equal(fixture_count(&f, "irq_arch"), 19);
+	assert_int_equal(fixture_u64(&f, "irq_arch:LOC", "count"), 95861098);
+	assert_int_equal(count_at(&f, "irq_arch:RES", 0), 448998);
+	assert_int_equal(count_at(&f, "irq_arch:SPU", 4), 0);
+	assert_int_equal(count_at(&f, "irq_arch:MCP", 2), 2525);
 	fixture_done(&f);
 }
 
@@ -218,11 +261,53 @@ static void test_whole_host(void **state)
 	captures_remove(dir);
 	assert_int_equal(fixture_count(&f, "irq"), 233);
 	assert_int_equal(fixture_u64(&f, "irq:80", "count"), 58084);
+	assert_sums(&f);
 	assert_string_equal(snapshot_find(f.snap, "irq:80")->name, "eno3-TxRx-4");
 	assert_int_equal(fixture_state(&f, "irq:80", "affinity"), VALUE_OK);
 	assert_int_equal(fixture_state(&f, "irq:80", "effective"), VALUE_OK);
 	assert_int_equal(fixture_state(&f, "irq:80", "node_id"), VALUE_OK);
 	assert_int_equal(fixture_u64(&f, "irq:80", "pending"), 0);
+	fixture_done(&f);
+}
+
+/* node_exporter-expected-metrics.txt: node_interrupts_total. */
+static void test_exporter(void **state)
+{
+	struct host *host = NULL;
+	char dir[PATH_MAX];
+	struct fixture f;
+
+	(void)state;
+	if (is_missing())
+		skip();
+	assert_true(captures_unpack("fixtures/node_exporter-fixtures.tar.xz", dir, sizeof(dir)));
+	_cleanup_(freep) char *root = xasprintf("%s/node_exporter-fixtures/proc", dir);
+	_cleanup_(freep) char *x86_path = xasprintf("%s/interrupts", root);
+	_cleanup_(freep) char *arm_path = xasprintf("%s/interrupts_aarch64", root);
+	_cleanup_(freep) char *x86 = captures_read(x86_path), *arm = captures_read(arm_path);
+
+	captures_remove(dir);
+	assert_non_null(x86);
+	assert_non_null(arm);
+	assert_int_equal(host_open_fake(&host), 0);
+	fixture_init(&f, host, (const struct probe *const[]){&probe_irq, &probe_irq_arch}, 2);
+	host_fake_file(host, "proc/interrupts", x86);
+	fixture_run(&f);
+	assert_int_equal(fixture_count(&f, "irq"), 15);
+	assert_int_equal(fixture_count(&f, "irq_arch"), 15);
+	assert_int_equal(fixture_u64(&f, "irq:46", "count"), 43539055);
+	assert_int_equal(count_at(&f, "irq:9", 1), 2320);
+	assert_int_equal(count_at(&f, "irq_arch:LOC", 0), 174326351);
+	assert_int_equal(fixture_u64(&f, "irq_arch:LOC", "count"), 609476365);
+	assert_sums(&f);
+	/* Another machine: 8 CPUs, names with blanks, totals beyond 32 bits. */
+	host_fake_file(host, "proc/interrupts", arm);
+	fixture_run(&f);
+	assert_int_equal(fixture_count(&f, "irq"), 51);
+	assert_int_equal(fixture_count(&f, "irq_arch"), 8);
+	assert_int_equal(fixture_u64(&f, "irq:10", "count"), UINT64_C(26767542953));
+	assert_string_equal(snapshot_find(f.snap, "irq:10")->name, "arch_timer");
+	assert_sums(&f);
 	fixture_done(&f);
 }
 
@@ -248,6 +333,16 @@ static void assert_rate(const struct fixture *f, const char *key, const char *me
 
 	if (isnan(ours) || fabs(ours - rate) > 0.006)
 		fail_msg("%s %s: %f, sysstat says %.2f", key, metric, ours, rate);
+}
+
+static void assert_cell(const struct fixture *f, const char *key, unsigned cpu, double rate)
+{
+	const struct per_cpu_cell *cell =
+		per_cpu_cell(entity_per_cpu(snapshot_find(f->snap, key), "per_cpu"), cpu);
+
+	assert_non_null(cell);
+	if (isnan(cell->rate) || fabs(cell->rate - rate) > 0.006)
+		fail_msg("%s cpu %u: %f, sysstat says %.2f", key, cpu, cell->rate, rate);
 }
 
 /* Uptime 7192.55 and 7223.72; CPU 8 is there in the first snapshot only. */
@@ -279,6 +374,11 @@ static void test_rates(void **state)
 	assert_rate(&f, "host", "interrupts", 35525.06);
 	assert_rate(&f, "irq:23", "count", 35.03);
 	assert_rate(&f, "irq:33", "count", 15.11);
+	/* "12:53:20 CPU 0/s 8/s ..." of the expected text. */
+	assert_cell(&f, "irq:23", 4, 35.03);
+	assert_cell(&f, "irq:19", 4, 25.92);
+	assert_cell(&f, "irq:24", 2, 10.39);
+	assert_sums(&f);
 	assert_rate(&f, "cpu:0", "softirq_timer", 13.09);
 	assert_rate(&f, "cpu:4", "softirq_tasklet", 19.44);
 	assert_rate(&f, "cpu:7", "softirq_rcu", 12.32);
@@ -298,7 +398,7 @@ int main(void)
 		cmocka_unit_test(test_softirqs),	cmocka_unit_test(test_stat),
 		cmocka_unit_test(test_pressure),	cmocka_unit_test(test_hugepages),
 		cmocka_unit_test(test_frequencies),	cmocka_unit_test(test_whole_host),
-		cmocka_unit_test(test_rates),
+		cmocka_unit_test(test_exporter),	cmocka_unit_test(test_rates),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

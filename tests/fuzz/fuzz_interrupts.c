@@ -10,6 +10,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct host *host = probe_host(data, size, paths, ARRAY_SIZE(paths));
 
 	probe_run(&probe_irq, host);
+	probe_run(&probe_irq_arch, host);
 	probe_run(&probe_softirq, host);
 	/* The same text as what a large machine reads. */
 	host_fake_file(host, "sys/devices/system/cpu/possible", "0-99");
