@@ -221,6 +221,36 @@ bool histogram_quantile(const struct histogram *h, double q, uint64_t *ret_ns)
 	return false;
 }
 
+void histogram_quantiles(const struct histogram *h, const double *quantiles, unsigned n,
+			 uint64_t *ret_ns)
+{
+	uint64_t rank, seen = 0;
+	unsigned bucket = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		assert(quantiles[i] > 0 && quantiles[i] < 1);
+		ret_ns[i] = 0;
+		if (!h->total || !quantile_rank(h->total, quantiles[i], &rank))
+			continue;
+		for (; bucket < HISTOGRAM_BUCKETS && seen + h->counts[bucket] < rank; bucket++)
+			seen += h->counts[bucket];
+		if (bucket < HISTOGRAM_BUCKETS)
+			ret_ns[i] = bucket_value(h->min_ns, h->max_ns, bucket);
+	}
+}
+
+uint64_t histogram_nth_largest(const struct histogram *h, uint64_t n)
+{
+	uint64_t seen = 0;
+
+	for (unsigned i = HISTOGRAM_BUCKETS; i-- > 0;) {
+		seen += h->counts[i];
+		if (seen >= n)
+			return bucket_value(h->min_ns, h->max_ns, i);
+	}
+	return 0;
+}
+
 bool histogram_column_quantile(const struct histogram_column *column, double q, uint64_t *ret_ns)
 {
 	uint64_t rank, seen = 0;

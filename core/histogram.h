@@ -77,6 +77,12 @@ struct histogram_column *histogram_pack(const struct histogram *h, struct arena 
  * and max; within 1.6 % from 128 ns on; max in the overflow bucket). False, and nothing written,
  * unless at least 10 samples lie above it (q == 1 gives max; needs one sample). */
 bool histogram_quantile(const struct histogram *h, double q, uint64_t *ret_ns);
+/* Several at once, ascending; 0: too few samples above it. One pass: for a thousand CPUs. */
+void histogram_quantiles(const struct histogram *h, const double *quantiles, unsigned n,
+			 uint64_t *ret_ns);
+/* The value that at least n samples reach (bucket middle, clamped); 0: fewer than n samples. No
+ * quantile of anything: a rank among this very set. */
+uint64_t histogram_nth_largest(const struct histogram *h, uint64_t n);
 bool histogram_column_quantile(const struct histogram_column *column, double q, uint64_t *ret_ns);
 
 void histogram_live_init(struct histogram_live *live);

@@ -71,7 +71,7 @@ static void draw_header(const struct frame *frame, const struct pane *pane, int 
 	if (l.spark >= 0)
 		pane_text_in(pane, l.spark, y, l.spark_width, ROLE_LABEL,
 			     frame->why_not_measured ? "busy"
-			     : l.spark_width > 9     ? "p99 trend"
+			     : l.spark_width > 9     ? "max trend"
 						     : "trend");
 	if (l.switches >= 0) {
 		pane_text_right(pane, l.switches, y, 8, ROLE_LABEL, "switch/s");
@@ -109,21 +109,38 @@ static enum role role_of_ns(double ns)
 	return (enum role)(ROLE_HEAT_0 + heat_level((uint64_t)ns));
 }
 
+/* The longest wakeup of each second: exact, while a second is too short for a p99. */
+static void draw_latency_spark(const struct frame *frame, const struct machine_cpu *cpu,
+			       const struct pane *pane, const struct row_layout *l, int y)
+{
+	float points[POINTS_MAX];
+	unsigned n =
+		view_max_series(frame->history, cpu->entity->key, points, (unsigned)l->spark_width);
+
+	widget_spark(pane, l->spark, y, l->spark_width, points, n, 50e3, role_of_ns);
+}
+
+static void draw_busy_spark(const struct frame *frame, const struct machine_cpu *cpu,
+			    const struct pane *pane, const struct row_layout *l, int y)
+{
+	float points[POINTS_MAX];
+	unsigned n = history_series(frame->history, cpu->entity->key, "idle_ns", points,
+				    (unsigned)l->spark_width);
+
+	for (unsigned i = 0; i < n; i++)
+		points[i] = isnan(points[i]) ? NAN : fmaxf(1 - points[i], 0);
+	widget_spark(pane, l->spark, y, l->spark_width, points, n, 1, NULL);
+}
+
 static void draw_spark(const struct frame *frame, const struct machine_cpu *cpu,
 		       const struct pane *pane, const struct row_layout *l, int y)
 {
-	float points[POINTS_MAX];
-	bool is_busy = frame->why_not_measured != NULL;
-	unsigned n;
-
 	if (l->spark < 0 || !frame->history)
 		return;
-	n = history_series(frame->history, cpu->entity->key, is_busy ? "idle_ns" : "wakeup_p99_ns",
-			   points, (unsigned)l->spark_width);
-	for (unsigned i = 0; i < n && is_busy; i++)
-		points[i] = isnan(points[i]) ? NAN : fmaxf(1 - points[i], 0);
-	widget_spark(pane, l->spark, y, l->spark_width, points, n, is_busy ? 1 : 50e3,
-		     is_busy ? NULL : role_of_ns);
+	if (frame->why_not_measured)
+		draw_busy_spark(frame, cpu, pane, l, y);
+	else
+		draw_latency_spark(frame, cpu, pane, l, y);
 }
 
 static double irq_rate(const struct entity *cpu)

@@ -7,6 +7,8 @@
 
 #include "core/parse.h"
 
+#define SLACK_NS (200 * NSEC_PER_MSEC)
+
 static const uint64_t heat_from_ns[MACHINE_HEAT_LEVELS] = {
 	0, 10000, 20000, 50000, 100000, 300000, 1000000, 10000000,
 };
@@ -113,12 +115,24 @@ static void fill_shares(struct machine_cpu *cpu, const int *index)
 		cpu->busy = fmin(fmax(cpu->busy, 0), 1);
 }
 
-static void fill_latency(const struct histogram *h, struct machine_latency *ret)
+void machine_latency_set(struct machine_latency *latency, const struct histogram *h)
 {
-	ret->samples = h->total;
-	ret->has_p50 = histogram_quantile(h, 0.5, &ret->p50_ns);
-	ret->has_p99 = histogram_quantile(h, 0.99, &ret->p99_ns);
-	ret->max_ns = h->total ? h->max_ns : 0;
+	static const double quantiles[] = {0.5, 0.99, 0.999};
+	uint64_t ns[ARRAY_SIZE(quantiles)];
+
+	*latency = (struct machine_latency){.samples = h->total};
+	if (h->total == 0)
+		return;
+	histogram_quantiles(h, quantiles, ARRAY_SIZE(quantiles), ns);
+	latency->has_p50 = ns[0] > 0;
+	latency->p50_ns = ns[0];
+	latency->has_p99 = ns[1] > 0;
+	latency->p99_ns = ns[1];
+	latency->has_p99_9 = ns[2] > 0;
+	latency->p99_9_ns = ns[2];
+	latency->min_ns = h->min_ns;
+	latency->max_ns = h->max_ns;
+	latency->third_ns = histogram_nth_largest(h, 3);
 }
 
 static int compare_ids(int a, int b)
@@ -149,12 +163,45 @@ static bool key_number(const char *key, unsigned *ret)
 	return true;
 }
 
+/* Where the window starts: with a whole column. The newest counts however long it is (a slow
+ * refresh), and a tick that came late does not push one out. */
+static uint64_t window_start(const struct history_column *columns, unsigned n, uint64_t now_ns,
+			     uint64_t window_ns)
+{
+	uint64_t start_ns = columns[0].start_ns;
+
+	for (unsigned i = 1; i < n && columns[i].start_ns + window_ns + SLACK_NS >= now_ns; i++)
+		start_ns = columns[i].start_ns;
+	return start_ns;
+}
+
+/* Both windows in one go: the short one is part of the long one. */
+static void add_latencies(struct machine_cpu *cpu, const struct history *history, uint64_t now_ns,
+			  struct histogram *one, struct histogram *all)
+{
+	const char *key = cpu->entity->key, *metric = "wakeup_window";
+	uint64_t past_ns = now_ns > MACHINE_WINDOW_NS ? now_ns - MACHINE_WINDOW_NS : 0;
+	struct history_column columns[16];
+	unsigned n = history_columns(history, key, metric, past_ns, columns, ARRAY_SIZE(columns));
+	uint64_t short_ns, long_ns;
+
+	if (n == 0)
+		return;
+	short_ns = window_start(columns, n, now_ns, MACHINE_RECENT_NS);
+	long_ns = window_start(columns, n, now_ns, MACHINE_WINDOW_NS);
+	histogram_zero(one);
+	(void)history_histogram(history, key, metric, short_ns, UINT64_MAX, one, NULL);
+	machine_latency_set(&cpu->recent, one);
+	(void)history_histogram(history, key, metric, long_ns, short_ns, one, NULL);
+	machine_latency_set(&cpu->latency, one);
+	histogram_add(all, one);
+}
+
 static void fill_cpus(struct machine *m, const struct snapshot_table *table,
 		      const struct history *history, uint64_t now_ns)
 {
 	_cleanup_(freep) struct histogram *one = xcalloc(1, sizeof(*one));
 	_cleanup_(freep) struct histogram *all = xcalloc(1, sizeof(*all));
-	uint64_t from = now_ns > MACHINE_WINDOW_NS ? now_ns - MACHINE_WINDOW_NS : 0;
 	int index[CPU_METRICS];
 
 	histogram_zero(all);
@@ -176,14 +223,10 @@ static void fill_cpus(struct machine *m, const struct snapshot_table *table,
 		cpu->l3 = id_of(e, index[L3]);
 		cpu->core = id_of(e, index[CORE]);
 		fill_shares(cpu, index);
-		if (!history)
-			continue;
-		histogram_zero(one);
-		(void)history_histogram(history, e->key, "wakeup_window", from, now_ns, one, NULL);
-		fill_latency(one, &cpu->latency);
-		histogram_add(all, one);
+		if (history)
+			add_latencies(cpu, history, now_ns, one, all);
 	}
-	fill_latency(all, &m->all);
+	machine_latency_set(&m->all, all);
 }
 
 static unsigned count_entities(const struct snapshot *snap, const char *kind)
@@ -195,13 +238,9 @@ static unsigned count_entities(const struct snapshot *snap, const char *kind)
 
 static void add_totals(struct machine *m)
 {
-	uint64_t worst_ns = 0;
-
-	m->worst = m->busiest = -1;
+	m->busiest = -1;
 	for (unsigned i = 0; i < m->n_cpus; i++) {
 		const struct machine_cpu *cpu = &m->cpus[i];
-		uint64_t ns = cpu->latency.has_p99 ? cpu->latency.p99_ns : 0;
-
 		m->n_online += cpu->is_online;
 		m->n_isolated += cpu->is_isolated;
 		m->n_nohz_full += cpu->is_nohz_full;
@@ -210,11 +249,34 @@ static void add_totals(struct machine *m)
 			m->largest_number = cpu->number;
 		if (!isnan(cpu->busy) && (m->busiest < 0 || cpu->busy > m->cpus[m->busiest].busy))
 			m->busiest = (int)i;
-		if (ns > worst_ns) {
-			worst_ns = ns;
-			m->worst = (int)i;
+	}
+}
+
+static int find_worst(const struct machine *m, bool is_recent)
+{
+	uint64_t worst_ns = 0;
+	int worst = -1;
+
+	for (unsigned i = 0; i < m->n_cpus; i++) {
+		const struct machine_latency *l =
+			is_recent ? &m->cpus[i].recent : &m->cpus[i].latency;
+
+		if (l->third_ns > worst_ns) {
+			worst_ns = l->third_ns;
+			worst = (int)i;
 		}
 	}
+	return worst;
+}
+
+static void add_worst(struct machine *m, const struct snapshot *snap, const struct history *history)
+{
+	m->worst = find_worst(m, true);
+	m->is_worst_recent = m->worst >= 0;
+	if (m->worst < 0)
+		m->worst = find_worst(m, false);
+	if (m->worst >= 0 && history)
+		culprit_of_cpu(history, snap, m->cpus[m->worst].number, &m->culprits);
 }
 
 /* Cuts the sorted CPUs into runs of equal node, and within each of equal (package, L3). */
@@ -278,6 +340,7 @@ struct machine *machine_new(const struct snapshot *snap, const struct history *h
 		fill_cpus(m, cpus, history, snap->time_ns);
 	qsort(m->cpus, m->n_cpus, sizeof(*m->cpus), compare_cpus);
 	add_totals(m);
+	add_worst(m, snap, history);
 	build_groups(m, snap);
 	add_empty_nodes(m, snapshot_table(snap, "node"));
 	m->n_packages = count_entities(snap, "package");

@@ -1,7 +1,8 @@
 /*
  * The machine as the host view shows it: a digest of one snapshot and the history, made once per
  * snapshot so that drawing is cheap: CPUs in display order (node, L3 group, core, number), their
- * shares of time, and their latency of the last 10 s.
+ * shares of time, their latency of the last 10 s and of the last 3 s, which CPU is the worst now
+ * and what moved with its spikes.
  *
  * It borrows from the snapshot: it must not outlive it.
  */
@@ -10,17 +11,22 @@
 
 #include <stdbool.h>
 
+#include "core/culprit.h"
 #include "core/history.h"
 #include "core/snapshot.h"
 
 #define MACHINE_WINDOW_NS (10 * NSEC_PER_SEC)
+/* What "now" is: a disturbance shows within a second, and is gone three seconds after its end. */
+#define MACHINE_RECENT_NS (3 * NSEC_PER_SEC)
 #define MACHINE_NO_ID (-1)
 #define MACHINE_HEAT_LEVELS 8
 
 struct machine_latency {
 	uint64_t samples;
-	bool has_p50, has_p99;
-	uint64_t p50_ns, p99_ns, max_ns; /* max only with samples */
+	bool has_p50, has_p99, has_p99_9;
+	uint64_t p50_ns, p99_ns, p99_9_ns;
+	uint64_t min_ns, max_ns; /* only with samples */
+	uint64_t third_ns;	 /* the third longest: what CPUs are ranked by; 0: fewer */
 };
 
 struct machine_cpu {
@@ -30,7 +36,8 @@ struct machine_cpu {
 	int package, node, l3, core; /* MACHINE_NO_ID: unknown */
 	/* Shares of time, 0 to 1; NAN: no rate. busy is everything but idle and iowait. */
 	double busy, user, system, irq, softirq, steal, guest, idle;
-	struct machine_latency latency;
+	struct machine_latency latency; /* of MACHINE_WINDOW_NS */
+	struct machine_latency recent;	/* of MACHINE_RECENT_NS */
 };
 
 /* A run of machine.cpus. */
@@ -55,8 +62,15 @@ struct machine {
 	unsigned largest_number;
 	struct machine_latency all; /* all measured CPUs together */
 	int busiest;		    /* index of the CPU with the highest busy share; -1: no rates */
-	int worst;		    /* index of the CPU with the highest p99 (or max); -1: none */
+	/* Index of the CPU with the highest third longest wakeup: one stray wakeup makes no worst
+	 * CPU, a few within three seconds do. -1: none. */
+	int worst;
+	bool is_worst_recent;	  /* by the short window; else that one is empty */
+	struct culprits culprits; /* of the worst */
 };
+
+/* The figures of a histogram. */
+void machine_latency_set(struct machine_latency *latency, const struct histogram *h);
 
 /* history may be NULL. */
 struct machine *machine_new(const struct snapshot *snap, const struct history *history);

@@ -1,7 +1,8 @@
-/* Puts a frame together: header, tabs, view, strip, bottom bar, dialog on top. */
+/* Puts a frame together: header, tabs, view, worst CPU, strip, bottom bar, dialog on top. */
 #include <stdio.h>
 
 #include "tui/ui_internal.h"
+#include "tui/worst.h"
 
 /* A narrow screen names only the view it shows; the others keep their key. */
 int ui_tab_text(const struct ui *ui, unsigned i, int width, char *buf, size_t size)
@@ -96,9 +97,10 @@ static void draw_bottom(const struct ui *ui, const struct frame *frame, const st
 	(void)draw_hint(pane, x, COMMAND_QUIT);
 }
 
-/* Lines of the parts; small screens lose the rule, then the tabs, then the strip's second line. */
+/* Lines of the parts; small screens lose the rule, then the strip's second line, the worst CPU, the
+ * tabs. */
 struct parts {
-	int header, tabs, rule, strip, bottom;
+	int header, tabs, worst, rule, strip, bottom;
 };
 
 static struct parts share_height(int width, int height)
@@ -107,6 +109,7 @@ static struct parts share_height(int width, int height)
 
 	p.strip = height >= 5 ? (width < 150 && height >= 14 ? 2 : 1) : 0;
 	p.rule = height >= 18;
+	p.worst = height >= 12;
 	return p;
 }
 
@@ -133,7 +136,8 @@ void ui_draw(struct ui *ui, const struct frame *frame, struct surface *surface)
 {
 	struct pane all = surface_pane(surface), part;
 	struct parts p = share_height(all.width, all.height);
-	int bottom = all.height - p.bottom, strip = bottom - p.strip, rule = strip - p.rule;
+	int bottom = all.height - p.bottom, strip = bottom - p.strip, rule = strip - p.rule,
+	    worst = rule - p.worst;
 	const struct view *view = view_registry[ui->view];
 
 	surface_clear(surface);
@@ -141,11 +145,13 @@ void ui_draw(struct ui *ui, const struct frame *frame, struct surface *surface)
 	header_draw(frame, &part);
 	ui->tabs_pane = pane_sub(&all, 0, p.header, all.width, p.tabs);
 	draw_tabs(ui, &ui->tabs_pane);
-	ui->view_pane = pane_sub(&all, 0, p.header + p.tabs, all.width, rule - p.header - p.tabs);
+	ui->view_pane = pane_sub(&all, 0, p.header + p.tabs, all.width, worst - p.header - p.tabs);
 	if (frame->snap)
 		view->draw(view, ui->states[ui->view], frame, &ui->view_pane);
 	else
 		(void)pane_text(&ui->view_pane, 0, 0, ROLE_DIM, "reading the machine ...");
+	part = pane_sub(&all, 0, worst, all.width, p.worst);
+	worst_draw(frame, &part);
 	part = pane_sub(&all, 0, rule, all.width, p.rule);
 	widget_rule(&part, 0, "");
 	part = pane_sub(&all, 0, strip, all.width, p.strip);

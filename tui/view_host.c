@@ -1,6 +1,6 @@
 /*
  * The host view: the machine on one screen. Few CPUs: a line each with bars and trend; many: a map
- * of cells. Below: the worst CPU now, the selected CPU, pressure, the kernel line.
+ * of cells. Below: the selected CPU, pressure, the kernel line.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -64,9 +64,9 @@ static void find_cursor(struct host_view *state, const struct machine *m)
 	}
 }
 
-/* Lines below the CPUs, by height: worst, selected CPU, kernel, pressure, legend. */
+/* Lines below the CPUs, by height: selected CPU, kernel, pressure, legend. */
 struct below {
-	int worst, detail, kernel, pressure, legend;
+	int detail, kernel, pressure, legend;
 };
 
 static struct below share_lines(int height, int width, int cpu_lines)
@@ -75,7 +75,6 @@ static struct below share_lines(int height, int width, int cpu_lines)
 	int spare = height - (cpu_lines < height / 2 ? cpu_lines : height / 2);
 	int detail_want = width >= 150 ? 2 : width >= 78 ? 4 : 5;
 
-	b.worst = spare > 1;
 	b.legend = spare > 4;
 	b.detail = spare >= 7 ? (spare - 5 < detail_want ? spare - 5 : detail_want) : spare > 2;
 	b.kernel = spare >= 6 ? (spare >= 14 ? 4 : spare >= 9 ? 2 : 1) : 0;
@@ -85,7 +84,7 @@ static struct below share_lines(int height, int width, int cpu_lines)
 
 static int lines_below(const struct below *b)
 {
-	return b->worst + b->detail + b->kernel + b->pressure + b->legend;
+	return b->detail + b->kernel + b->pressure + b->legend;
 }
 
 /* The CPUs come first: a line each where that is possible at all, else at least a cell each. The
@@ -119,8 +118,6 @@ static int room_for_cpus(const struct pane *pane, const struct machine *m, int r
 static int draw_below(const struct host_view *state, const struct frame *frame,
 		      const struct pane *pane, int y, const struct below *b)
 {
-	if (b->worst)
-		host_worst_line(frame, pane, y++);
 	if (b->detail)
 		y += host_detail_lines(frame, state->cursor, pane, y, b->detail);
 	if (b->pressure)
@@ -162,7 +159,7 @@ static void host_draw(const struct view *view, void *arg, const struct frame *fr
 	if (below.legend)
 		host_legend_line(frame, pane, y++, is_glyphs);
 	/* A blank line where there is room for one. */
-	y += pane->height - y > below.worst + below.detail + below.kernel + below.pressure;
+	y += pane->height - y > below.detail + below.kernel + below.pressure;
 	(void)draw_below(state, frame, pane, y, &below);
 }
 

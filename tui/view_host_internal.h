@@ -34,7 +34,6 @@ int host_detail_lines(const struct frame *frame, unsigned cpu, const struct pane
 		      int max);
 int host_kernel_lines(const struct frame *frame, const struct pane *pane, int y, int max);
 int host_pressure_lines(const struct frame *frame, const struct pane *pane, int y, int max);
-void host_worst_line(const struct frame *frame, const struct pane *pane, int y);
 void host_legend_line(const struct frame *frame, const struct pane *pane, int y, bool has_glyphs);
 
 /* What a cell of a CPU shows: role and glyph by its p99, or by its busy share when latency is not

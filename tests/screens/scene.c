@@ -7,7 +7,7 @@
 
 #include "core/probe.h"
 
-#define TICKS 12
+#define TICKS 40
 #define START_NS (1000 * NSEC_PER_SEC)
 #define GIB (UINT64_C(1) << 30)
 
@@ -64,6 +64,7 @@ enum {
 	CPU_NET_RX,
 	CPU_WINDOW,
 	CPU_P99,
+	CPU_MAX,
 };
 static const struct metric cpu_metrics[] = {
 	[CPU_ONLINE] = {"online", METRIC_BOOL, UNIT_NONE, "", "online"},
@@ -82,14 +83,16 @@ static const struct metric cpu_metrics[] = {
 	[CPU_NET_RX] = {"softirq_net_rx", METRIC_COUNTER, UNIT_COUNT, "", NULL},
 	[CPU_WINDOW] = {"wakeup_window", METRIC_HISTOGRAM, UNIT_NS, "", NULL},
 	[CPU_P99] = {"wakeup_p99_ns", METRIC_GAUGE, UNIT_NS, "", "p99"},
+	[CPU_MAX] = {"wakeup_max_ns", METRIC_GAUGE, UNIT_NS, "", NULL},
 };
 
-enum { IRQ_COUNT, IRQ_AFFINITY, IRQ_EFFECTIVE, IRQ_CHIP };
+enum { IRQ_COUNT, IRQ_AFFINITY, IRQ_EFFECTIVE, IRQ_CHIP, IRQ_PER_CPU };
 static const struct metric irq_metrics[] = {
 	[IRQ_COUNT] = {"count", METRIC_COUNTER, UNIT_COUNT, "", "rate"},
 	[IRQ_AFFINITY] = {"affinity", METRIC_CPUSET, UNIT_NONE, "", "affinity"},
 	[IRQ_EFFECTIVE] = {"effective", METRIC_CPUSET, UNIT_NONE, "", "effective"},
 	[IRQ_CHIP] = {"chip", METRIC_TEXT, UNIT_NONE, "", "chip"},
+	[IRQ_PER_CPU] = {"per_cpu", METRIC_PER_CPU, UNIT_COUNT, "", NULL},
 };
 
 enum { NIC_DRIVER, NIC_NODE, NIC_SPEED };
@@ -155,20 +158,48 @@ static void add_node(struct sample *s, unsigned node)
 	sample_errno(row, POOL_SURPLUS, 13); /* denied */
 }
 
-/* cpu n is a bit noisier than n - 1; cpu 3 is the one that is being shot at. */
-static void add_latency(struct sample *s, struct sample_row *row, unsigned cpu, unsigned tick)
+/* Every third tick the last of four CPUs is shot at, the second one when there are two. */
+static unsigned victim(const struct scene_options *o)
+{
+	return o->packages * o->nodes * o->l3s * o->cores * o->threads > 3 ? 3 : 1;
+}
+
+static unsigned shots(unsigned tick)
+{
+	return tick / 3;
+}
+
+static void count_many(struct histogram *h, uint64_t ns, unsigned n)
+{
+	struct histogram one;
+
+	histogram_zero(&one);
+	histogram_count(&one, ns);
+	one.total = n;
+	one.counts[histogram_bucket(ns)] = n;
+	one.sum_ns = n * ns;
+	histogram_add(h, &one);
+}
+
+/* cpu n is a bit noisier than n - 1. */
+static void add_latency(struct sample *s, struct sample_row *row, const struct scene_options *o,
+			unsigned cpu, unsigned tick)
 {
 	_cleanup_(freep) struct histogram *h = xcalloc(1, sizeof(*h));
 	uint64_t usual = (4 + cpu % 13 * 3) * NSEC_PER_USEC;
+	bool is_shot = cpu == victim(o) && shots(tick) > shots(tick - 1);
 
 	histogram_zero(h);
-	for (unsigned i = 0; i < 1000; i++)
-		histogram_count(h, cpu == 3 && i % 25 == 0 ? 412 * NSEC_PER_USEC
-							   : usual + i % 7 * 500);
+	for (unsigned i = 0; i < 7; i++)
+		count_many(h, usual + i * 500, is_shot ? 138 : 143);
+	count_many(h, usual + tick % 5 * 4000, 7);
+	if (is_shot)
+		count_many(h, 412 * NSEC_PER_USEC, 35);
 	h->start_ns = START_NS + (tick - 1) * NSEC_PER_SEC;
 	h->end_ns = START_NS + tick * NSEC_PER_SEC;
 	sample_histogram(s, row, CPU_WINDOW, h);
-	sample_u64(row, CPU_P99, cpu == 3 ? 412 * NSEC_PER_USEC : usual + tick % 4 * 8000);
+	sample_u64(row, CPU_P99, is_shot ? 412 * NSEC_PER_USEC : usual + tick % 4 * 8000);
+	sample_u64(row, CPU_MAX, h->max_ns);
 }
 
 struct place {
@@ -194,14 +225,14 @@ static void add_cpu(struct sample *s, const struct scene_options *o, const struc
 		return;
 	sample_u64(row, CPU_USER, t * (10 + cpu % 5 * 7));
 	sample_u64(row, CPU_SYSTEM, t * 6);
-	sample_u64(row, CPU_SOFTIRQ, t * (cpu == 3 ? 20 : 1));
+	sample_u64(row, CPU_SOFTIRQ, t * (cpu == victim(o) ? 20 : 1));
 	sample_u64(row, CPU_STEAL, t * (cpu % 2));
 	sample_u64(row, CPU_IDLE, t * 50);
 	sample_u64(row, CPU_SWITCHES, tick * (1200 + cpu));
-	sample_u64(row, CPU_IRQS, tick * (cpu == 3 ? 12000 : 40));
-	sample_u64(row, CPU_NET_RX, tick * (cpu == 3 ? 9000 : 10));
+	sample_u64(row, CPU_IRQS, tick * 40 + (cpu == victim(o) ? shots(tick) * 12000 : 0));
+	sample_u64(row, CPU_NET_RX, tick * 10 + (cpu == victim(o) ? shots(tick) * 9000 : 0));
 	if (o->is_measured)
-		add_latency(s, row, cpu, tick);
+		add_latency(s, row, o, cpu, tick);
 }
 
 static void add_cpus(struct sample *s, const struct scene_options *o, unsigned tick)
@@ -221,9 +252,10 @@ static void add_cpus(struct sample *s, const struct scene_options *o, unsigned t
 	}
 }
 
-static void add_devices(struct sample *s, unsigned tick)
+static void add_devices(struct sample *s, const struct scene_options *o, unsigned tick)
 {
 	static const char *const names[] = {"acpi", "nvme0q1", "eth0-rx-1", "eth0-tx-1"};
+	struct per_cpu_cell cell;
 	struct sample_row *row;
 
 	for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
@@ -232,6 +264,10 @@ static void add_devices(struct sample *s, unsigned tick)
 		sample_text(s, row, IRQ_AFFINITY, i == 0 ? "0-7" : "3");
 		sample_text(s, row, IRQ_EFFECTIVE, "3");
 		sample_text(s, row, IRQ_CHIP, i == 0 ? "IR-IO-APIC" : "IR-PCI-MSIX-0000:3b:00.0");
+		/* One of them is what the victim is shot with. */
+		cell = (struct per_cpu_cell){.cpu = victim(o),
+					     .count = tick * i + (i == 2 ? shots(tick) * 9000 : 0)};
+		sample_per_cpu(s, row, IRQ_PER_CPU, 1, &cell, 1);
 	}
 	row = sample_row(s, SET_NIC, "host", "eth0", "nic:eth0");
 	sample_text(s, row, NIC_DRIVER, "ice");
@@ -252,7 +288,7 @@ static const struct snapshot *take(struct scene *scene, const struct scene_optio
 	for (unsigned n = 0; n < o->packages * o->nodes; n++)
 		add_node(sample, n);
 	add_cpus(sample, o, tick);
-	add_devices(sample, tick);
+	add_devices(sample, o, tick);
 	sample_finish(sample, 0);
 	/* 12:34 in UTC, whatever TZ: the tests set it. */
 	snap = snapshot_build(scene->schema, prev, samples, 1, now,
@@ -288,7 +324,10 @@ void scene_init(struct scene *scene, const struct scene_options *options)
 {
 	static const struct probe *const probes[] = {&scene_probe};
 	static const struct history_metric metrics[] = {
-		{"cpu", "wakeup_window", 20}, {"cpu", "wakeup_p99_ns", 20}, {"cpu", "idle_ns", 20}};
+		{"cpu", "wakeup_window", 900},
+		{"cpu", "idle_ns", 60},
+		CULPRIT_HISTORY,
+	};
 
 	*scene = (struct scene){.schema = schema_new(probes, 1)};
 	scene->history = history_new(metrics, ARRAY_SIZE(metrics));
