@@ -382,6 +382,16 @@ uint64_t measure_samples(const struct measure *measure, unsigned cpu)
 	return slot ? histogram_live_samples(&slot->block->live) : 0;
 }
 
+bool measure_max_ns(const struct measure *measure, unsigned cpu, uint64_t *ret)
+{
+	const struct measure_slot *slot = slot_of(measure, cpu);
+
+	if (!slot || !histogram_live_samples(&slot->block->live))
+		return false;
+	*ret = atomic_load_explicit(&slot->block->live.max_ns, memory_order_acquire);
+	return true;
+}
+
 bool measure_window(struct measure *measure, unsigned cpu, uint64_t now_ns, struct histogram *ret)
 {
 	struct measure_slot *slot = slot_of(measure, cpu);

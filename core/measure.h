@@ -97,6 +97,8 @@ bool measure_cpu_info(const struct measure *measure, unsigned cpu, struct measur
 bool measure_read(const struct measure *measure, unsigned cpu, struct histogram *ret);
 /* How many samples that is; 0 when not measured. */
 uint64_t measure_samples(const struct measure *measure, unsigned cpu);
+/* The largest of them, exact. False: none yet. */
+bool measure_max_ns(const struct measure *measure, unsigned cpu, uint64_t *ret);
 /* The window since the last call for this CPU, with start, end and exact min and max: for the one
  * ticking reader. */
 bool measure_window(struct measure *measure, unsigned cpu, uint64_t now_ns, struct histogram *ret);

@@ -148,6 +148,28 @@ static void assert_near(const struct value *value, double want)
 		fail_msg("%llu is not about %g", (unsigned long long)value->u64, want);
 }
 
+static void check_host(const struct fixture *f, const char *engine)
+{
+	const struct metric_set *set = &probe_jitter.sets[1];
+
+	assert_string_equal(set->kind, "host");
+	assert_int_equal(f->sample->tables[1].n_rows, 1);
+
+	const struct sample_row *row = &f->sample->tables[1].rows[0];
+
+	assert_string_equal(row->key, "host");
+	for (unsigned i = 0; i < set->n_metrics; i++) {
+		if (!strcmp(set->metrics[i].name, "measure_engine"))
+			assert_string_equal(row->values[i].text, engine);
+		if (!strcmp(set->metrics[i].name, "measure_interval_ns"))
+			assert_int_equal(row->values[i].u64, NSEC_PER_MSEC);
+		if (!strcmp(set->metrics[i].name, "measure_left_out"))
+			assert_string_equal(row->values[i].text, "");
+		if (!strcmp(set->metrics[i].name, "measure_note"))
+			assert_int_equal(row->values[i].state, VALUE_ABSENT);
+	}
+}
+
 static void test_figures_of_the_tick(void **state)
 {
 	struct fixture *f = *state;
@@ -163,7 +185,14 @@ static void test_figures_of_the_tick(void **state)
 	assert_near(value_of(row, "wakeup_p50_ns"), 1000000);
 	assert_near(value_of(row, "wakeup_p99_ns"), 1980000);
 	assert_int_equal(value_of(row, "wakeup_max_ns")->u64, 2000000);
+	assert_int_equal(value_of(row, "wakeup_min_ns")->u64, 1000);
+	assert_int_equal(value_of(row, "wakeup_worst_ns")->u64, 2000000);
 	assert_int_equal(value_of(row, "wakeup_samples")->u64, 2000);
+	/* Two samples lie above it: too few. */
+	assert_int_equal(value_of(row, "wakeup_p99_9_ns")->state, VALUE_ABSENT);
+	assert_int_equal(value_of(row, "noise_window")->state, VALUE_ABSENT);
+	assert_int_equal(value_of(row, "spun_ns")->state, VALUE_ABSENT);
+	check_host(f, "ramp");
 
 	const struct value *window = value_of(row, "wakeup_window");
 
@@ -186,7 +215,109 @@ static void test_figures_of_the_tick(void **state)
 	assert_int_equal(value_of(row, "wakeup_p50_ns")->state, VALUE_ABSENT);
 	assert_int_equal(value_of(row, "wakeup_p99_ns")->state, VALUE_ABSENT);
 	assert_int_equal(value_of(row, "wakeup_max_ns")->state, VALUE_ABSENT);
+	assert_int_equal(value_of(row, "wakeup_min_ns")->state, VALUE_ABSENT);
+	assert_int_equal(value_of(row, "wakeup_worst_ns")->u64, 2000000);
 	assert_int_equal(value_of(row, "wakeup_samples")->u64, 2000);
+}
+
+/* 20,000 samples, so that p99.9 has ten above it. */
+static int long_ramp_run(const struct engine_thread *thread)
+{
+	for (unsigned i = 1; i <= 20000; i++)
+		histogram_live_count(thread->live, i * 100);
+	while (!atomic_load(thread->stop))
+		nap_ms(1);
+	return 0;
+}
+
+static const struct engine long_ramp = {.name = "long_ramp",
+					.summary = "",
+					.run = long_ramp_run,
+					.policy = MEASURE_FIFO,
+					.priority = 2,
+					.interval_ns = NSEC_PER_MSEC};
+
+static void test_p99_9(void **state)
+{
+	struct fixture *f = *state;
+
+	start(f, &long_ramp);
+	wait_for_samples(f, 20000);
+	assert_int_equal(run_probe(f), 0);
+	assert_near(value_of(row_of(f->sample, f->key), "wakeup_p99_9_ns"), 1998000);
+}
+
+/* Polls as told: what is counted in two ticks is known. */
+static int noisy_run(const struct engine_thread *thread)
+{
+	for (unsigned i = 0; i < 4; i++) {
+		histogram_live_count(thread->live, 2000);
+		atomic_fetch_add(&thread->noise->gaps, 1);
+		atomic_fetch_add(&thread->noise->noise_ns, 2000);
+		atomic_fetch_add(&thread->noise->spun_ns, 100000);
+	}
+	while (!atomic_load(thread->stop))
+		nap_ms(1);
+	return 0;
+}
+
+static const struct engine noisy = {.name = "noisy",
+				    .summary = "",
+				    .run = noisy_run,
+				    .policy = MEASURE_OTHER,
+				    .interval_ns = NSEC_PER_MSEC,
+				    .spin_ns = 100 * NSEC_PER_USEC,
+				    .threshold_ns = NSEC_PER_USEC,
+				    .needs_named_cpus = true};
+
+static void wait_for_spinning(const struct fixture *f, uint64_t spun_ns)
+{
+	struct measure_cpu info = {0};
+
+	for (unsigned i = 0; i < 3000 && info.spun_ns < spun_ns; i++) {
+		nap_ms(1);
+		assert_true(measure_cpu_info(f->measure, f->cpu, &info));
+	}
+	assert_true(info.spun_ns >= spun_ns);
+}
+
+static void test_noise_of_the_tick(void **state)
+{
+	struct fixture *f = *state;
+
+	start(f, &noisy);
+	wait_for_spinning(f, 400000);
+	assert_int_equal(run_probe(f), 0);
+	check_host(f, "noisy");
+
+	const struct sample_row *row = row_of(f->sample, f->key);
+
+	assert_non_null(row);
+	assert_int_equal(value_of(row, "wakeup_window")->state, VALUE_ABSENT);
+	assert_int_equal(value_of(row, "wakeup_p99_ns")->state, VALUE_ABSENT);
+	assert_int_equal(value_of(row, "wakeup_samples")->state, VALUE_ABSENT);
+	assert_int_equal(value_of(row, "noise_window")->histogram->total, 4);
+	assert_int_equal(value_of(row, "noise_gaps")->u64, 4);
+	assert_int_equal(value_of(row, "noise_ns")->u64, 8000);
+	assert_int_equal(value_of(row, "spun_ns")->u64, 400000);
+	assert_int_equal(value_of(row, "noise_max_ns")->u64, 2000);
+	assert_int_equal(value_of(row, "noise_worst_ns")->u64, 2000);
+	assert_true(value_of(row, "noise_percent")->is_float);
+	assert_float_equal(value_of(row, "noise_percent")->f64, 2.0, 1e-9);
+	/* A tick in which it did not poll: no share, the counters stay. */
+	assert_int_equal(run_probe(f), 0);
+	row = row_of(f->sample, f->key);
+	assert_int_equal(value_of(row, "noise_percent")->state, VALUE_ABSENT);
+	assert_int_equal(value_of(row, "noise_max_ns")->state, VALUE_ABSENT);
+	assert_int_equal(value_of(row, "noise_ns")->u64, 8000);
+	/* Another start counts from zero, and so do the shares. */
+	host_attach_measure(f->host, NULL);
+	measure_stop(f->measure);
+	start(f, &noisy);
+	wait_for_spinning(f, 400000);
+	assert_int_equal(run_probe(f), 0);
+	row = row_of(f->sample, f->key);
+	assert_float_equal(value_of(row, "noise_percent")->f64, 2.0, 1e-9);
 }
 
 static int lost_run(const struct engine_thread *thread)
@@ -247,6 +378,8 @@ static void test_live(void **state)
 			    info.policy == MEASURE_FIFO ? "fifo 2" : "other");
 	/* Without permission the probe says so, and goes on. */
 	assert_int_equal(!!f->sample->error, !!info.error);
+	assert_int_equal(value_of(row, "wakeup_why")->state, info.error ? VALUE_OK : VALUE_ABSENT);
+	assert_true(value_of(row, "measure_time_ns")->u64 > 0);
 }
 
 int main(void)
@@ -254,6 +387,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_not_measuring_is_absent, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_figures_of_the_tick, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_p99_9, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_noise_of_the_tick, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_a_lost_cpu_has_no_figures, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_live, set_up, tear_down),
 	};
