@@ -285,6 +285,14 @@ static enum queue_counter counter_of(const struct word *words, const char *word,
 	return QUEUE_OTHER;
 }
 
+/* The driver indents them; text of ethtool -S may have lost that. */
+static bool belongs_to_section(const char *driver, const char *name)
+{
+	return !strncmp(name, "  ", 2) ||
+	       (driver && !strcmp(driver, "vmxnet3") && strcmp(name, "Tx Queue#") &&
+		strcmp(name, "Rx Queue#") && strcmp(name, "tx timeout count"));
+}
+
 static enum queue_name_result in_section(const char *name, const struct queue_name *section,
 					 struct queue_name *ret)
 {
@@ -314,7 +322,7 @@ enum queue_name_result queue_name_parse(const char *driver, const char *name,
 {
 	struct match m;
 
-	if (section && name[0] == ' ' && name[1] == ' ')
+	if (section && belongs_to_section(driver, name))
 		return in_section(name, section, ret);
 	if (!strcmp(name, "Tx Queue#") || !strcmp(name, "Rx Queue#")) {
 		*ret = (struct queue_name){.direction = *name == 'T' ? QUEUE_TX : QUEUE_RX};
@@ -399,7 +407,7 @@ enum queue_name_result queue_stats_take(struct queue_stats *stats, const char *d
 
 	if (r == QUEUE_NAME_SECTION && value >= QUEUE_MAX)
 		r = QUEUE_NAME_UNKNOWN;
-	if (stats->has_section && strncmp(name, "  ", 2))
+	if (stats->has_section && !belongs_to_section(driver, name))
 		stats->has_section = false;
 	switch (r) {
 	case QUEUE_NAME_TOTAL:

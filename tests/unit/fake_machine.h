@@ -146,6 +146,10 @@ static const struct fake_file fake_machine[] = {
 	{"sys/class/net/eth0/mtu", "1500", "nic"},
 	{"sys/class/net/eth0/address", "02:00:00:00:00:01", "nic"},
 	{"sys/class/net/eth0/device/numa_node", "0", "nic"},
+	{"sys/class/net/eth0/gro_flush_timeout", "0", "napi"},
+	{"sys/class/net/eth0/threaded", "0", "napi"},
+	{"sys/class/net/eth0/napi_defer_hard_irqs", "0", "napi"},
+	{"sys/class/net/eth0/queues/rx-0/rps_cpus", "0", NULL},
 };
 
 __attribute__((unused)) static void fake_machine_put(struct host *host)

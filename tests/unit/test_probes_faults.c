@@ -16,9 +16,10 @@
 #include "tests/unit/tree.h"
 
 static const struct probe *const probes[] = {
-	&probe_topology, &probe_kernel,	 &probe_isolation, &probe_cpu,	   &probe_schedstat,
-	&probe_softirq,	 &probe_softnet, &probe_irq,	   &probe_memory,  &probe_hugepages,
-	&probe_pressure, &probe_nic,	 &probe_cpufreq,   &probe_cpuidle, &probe_hugeholder,
+	&probe_topology, &probe_kernel,	    &probe_isolation, &probe_cpu,    &probe_schedstat,
+	&probe_softirq,	 &probe_softnet,    &probe_irq,	      &probe_memory, &probe_hugepages,
+	&probe_pressure, &probe_nic,	    &probe_napi,      &probe_queue,  &probe_cpufreq,
+	&probe_cpuidle,	 &probe_hugeholder,
 };
 
 static void start(struct fixture *f)

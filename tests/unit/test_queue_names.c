@@ -170,6 +170,8 @@ static void test_sections(void **state)
 		{"  pkts rx err", 4},
 		{"tx timeout count", 5},
 		{"  ucast pkts rx", 1000}, /* of no queue */
+		{"Rx Queue#", 3},
+		{"ucast pkts rx", 8}, /* indentation lost on the way */
 	};
 	struct queue_stats stats = {0};
 
@@ -183,7 +185,8 @@ static void test_sections(void **state)
 	assert_int_equal(stats.tx[1].values[QUEUE_BYTES], 6000);
 	assert_int_equal(stats.tx[1].values[QUEUE_DROPS], 5);
 	assert_false(stats.tx[1].has[QUEUE_ERRORS]);
-	assert_int_equal(stats.n_rx, 1);
+	assert_int_equal(stats.n_rx, 4);
+	assert_int_equal(stats.rx[3].values[QUEUE_PACKETS], 8);
 	assert_int_equal(stats.rx[0].values[QUEUE_PACKETS], 7);
 	assert_int_equal(stats.rx[0].values[QUEUE_DROPS], 1);
 	assert_int_equal(stats.rx[0].values[QUEUE_ERRORS], 4);
