@@ -13,50 +13,20 @@
 #include "core/host_ethtool.h"
 #include "core/probe.h"
 #include "probes/queue_internal.h"
+#include "probes/queue_rows.h"
 #include "probes/read.h"
 
 #define IDENTITY_PERIOD_NS (10 * NSEC_PER_SEC)
 
-enum queue_metric {
-	Q_PACKETS,
-	Q_BYTES,
-	Q_DROPS,
-	Q_ERRORS,
-	Q_DIRECTION,
-	Q_INDEX,
-	Q_NAPI,
-	Q_IRQ,
-	Q_IRQ_CPUS,
-	Q_HOW,
-	Q_RPS,
-	Q_XPS,
-	Q_SOURCE
-};
-static const struct metric queue_metrics[] = {
-	[Q_PACKETS] = {"packets", METRIC_COUNTER, UNIT_COUNT, "Packets through this queue",
-		       "packets"},
-	[Q_BYTES] = {"bytes", METRIC_COUNTER, UNIT_BYTES, "Bytes through this queue", "bytes"},
-	[Q_DROPS] = {"drops", METRIC_COUNTER, UNIT_COUNT, "Packets this queue lost", "drops"},
-	[Q_ERRORS] = {"errors", METRIC_COUNTER, UNIT_COUNT, "Errors of all kinds", "errors"},
-	[Q_DIRECTION] = {"direction", METRIC_TEXT, UNIT_NONE, "rx or tx", NULL},
-	[Q_INDEX] = {"index", METRIC_GAUGE, UNIT_NONE, "Number among those of its direction", NULL},
-	[Q_NAPI] = {"napi_id", METRIC_GAUGE, UNIT_NONE, "NAPI instance that polls it", "napi"},
-	[Q_IRQ] = {"irq", METRIC_GAUGE, UNIT_NONE, "Interrupt that starts the polling", "irq"},
-	[Q_IRQ_CPUS] = {"irq_cpus", METRIC_CPUSET, UNIT_NONE, "CPUs that interrupt is delivered to",
-			"cpus"},
-	[Q_HOW] = {"how", METRIC_TEXT, UNIT_NONE,
-		   "How the interrupt is known: napi-get, action name or msi_irqs", NULL},
-	[Q_RPS] = {"rps_cpus", METRIC_CPUSET, UNIT_NONE,
-		   "CPUs received packets are spread over (RPS); empty: off", "rps"},
-	[Q_XPS] = {"xps_cpus", METRIC_CPUSET, UNIT_NONE, "CPUs that send through it (XPS)", "xps"},
-	[Q_SOURCE] = {"source", METRIC_TEXT, UNIT_NONE,
-		      "Where the counters come from: qstats, ethtool -S or sysfs", NULL},
-};
-_Static_assert((unsigned)Q_PACKETS == (unsigned)QUEUE_PACKETS &&
-		       (unsigned)Q_ERRORS == (unsigned)QUEUE_ERRORS,
-	       "counters first, in the order of enum queue_counter");
+static const struct metric_set sets[] = {{"queue", queue_row_metrics, QUEUE_ROW_COUNT}};
 
-static const struct metric_set sets[] = {{"queue", queue_metrics, ARRAY_SIZE(queue_metrics)}};
+/* By enum queue_counter. */
+static const unsigned counter_metrics[QUEUE_COUNTERS] = {
+	[QUEUE_PACKETS] = QUEUE_ROW_PACKETS,
+	[QUEUE_BYTES] = QUEUE_ROW_BYTES,
+	[QUEUE_DROPS] = QUEUE_ROW_DROPS,
+	[QUEUE_ERRORS] = QUEUE_ROW_ERRORS,
+};
 
 struct queue_state {
 	struct queue_nic *nics;
@@ -274,18 +244,18 @@ static void emit_irq_cpus(struct host *host, struct sample *out, struct sample_r
 	for (unsigned i = 0; i < ARRAY_SIZE(files) && (n == 0 || n == -ENOENT); i++)
 		n = host_readf(host, buf, sizeof(buf), "proc/irq/%u/%s", irq, files[i]);
 	if (n < 0)
-		sample_errno(row, Q_IRQ_CPUS, (int)n);
+		sample_errno(row, QUEUE_ROW_IRQ_CPUS, (int)n);
 	else if (cpuset_parse_list(buf, &set) == 0)
-		sample_cpus(out, row, Q_IRQ_CPUS, &set);
+		sample_cpus(out, row, QUEUE_ROW_IRQ_CPUS, &set);
 	else
-		sample_errno(row, Q_IRQ_CPUS, -EINVAL);
+		sample_errno(row, QUEUE_ROW_IRQ_CPUS, -EINVAL);
 	if (n < 0)
 		read_notef(out, (int)n, "proc/irq/%u/%s", irq, files[0]);
 }
 
 static void emit_steering(const struct queue *queue, struct sample *out, struct sample_row *row)
 {
-	unsigned metric = queue->direction == QUEUE_RX ? Q_RPS : Q_XPS;
+	unsigned metric = queue->direction == QUEUE_RX ? QUEUE_ROW_RPS_CPUS : QUEUE_ROW_XPS_CPUS;
 
 	if (queue->steering_error)
 		sample_errno(row, metric, queue->steering_error);
@@ -317,20 +287,20 @@ static void emit(const struct queue_nic *nic, const struct queue *queue, struct 
 	row = sample_row(out, 0, parent, name, "queue:%s/%s", nic->name, name);
 	for (unsigned c = 0; c < QUEUE_COUNTERS; c++) {
 		if (queue->has[c])
-			sample_u64(row, Q_PACKETS + c, queue->counters[c]);
+			sample_u64(row, counter_metrics[c], queue->counters[c]);
 	}
-	sample_text(out, row, Q_DIRECTION, direction);
-	sample_u64(row, Q_INDEX, queue->index);
+	sample_text(out, row, QUEUE_ROW_DIRECTION, direction);
+	sample_u64(row, QUEUE_ROW_INDEX, queue->index);
 	if (queue->has_napi)
-		sample_u64(row, Q_NAPI, queue->napi_id);
+		sample_u64(row, QUEUE_ROW_NAPI_ID, queue->napi_id);
 	if (queue->irq >= 0) {
-		sample_u64(row, Q_IRQ, (uint64_t)queue->irq);
-		sample_text(out, row, Q_HOW, queue->how);
+		sample_u64(row, QUEUE_ROW_IRQ, (uint64_t)queue->irq);
+		sample_text(out, row, QUEUE_ROW_HOW, queue->how);
 		emit_irq_cpus(host, out, row, (unsigned)queue->irq);
 	}
 	emit_steering(queue, out, row);
 	if (queue->sources)
-		sample_text(out, row, Q_SOURCE, source_names[queue->sources]);
+		sample_text(out, row, QUEUE_ROW_SOURCE, source_names[queue->sources]);
 }
 
 /* Interfaces that stayed keep what is known of them. */
