@@ -287,6 +287,11 @@ const struct engine *measure_engine(const struct measure *measure)
 	return measure->setup.engine;
 }
 
+uint64_t measure_started_ns(const struct measure *measure)
+{
+	return measure->base_ns;
+}
+
 uint64_t measure_interval_ns(const struct measure *measure)
 {
 	return measure->setup.options.interval_ns;

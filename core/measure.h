@@ -77,6 +77,7 @@ void measure_stop(struct measure *measure);
  * that had lost its CPU. Cheap when nothing changed, never waits. One calling thread at a time. */
 void measure_sync_online(struct measure *measure, const struct cpuset *online);
 const struct engine *measure_engine(const struct measure *measure);
+uint64_t measure_started_ns(const struct measure *measure); /* CLOCK_MONOTONIC: its identity */
 uint64_t measure_interval_ns(const struct measure *measure);
 /* The options with the defaults filled in. */
 const struct measure_options *measure_get_options(const struct measure *measure);

@@ -155,8 +155,8 @@ struct noise_before {
 
 struct jitter {
 	struct cpus cpus;
-	const struct measure *measure; /* `before` belongs to */
-	struct noise_before *before;   /* by CPU, as many as were needed */
+	uint64_t started_ns;	     /* of the measuring that `before` belongs to */
+	struct noise_before *before; /* by CPU, as many as were needed */
 	unsigned n_before;
 };
 
@@ -288,19 +288,13 @@ static void put_host(struct sample *out, const struct measure *measure)
 		sample_text(out, row, HOST_NOTE, note);
 }
 
-/* Counting starts anew with every start; an address may come again, counts that went back do not
- * lie. */
+/* Counting starts anew with every start. */
 static void forget_before(struct jitter *jitter, const struct measure *measure)
 {
-	struct measure_cpu info;
-
-	for (unsigned cpu = 0; cpu < jitter->n_before; cpu++) {
-		if (jitter->measure != measure || !measure_cpu_info(measure, cpu, &info) ||
-		    info.spun_ns < jitter->before[cpu].spun_ns ||
-		    info.noise_ns < jitter->before[cpu].noise_ns)
-			jitter->before[cpu] = (struct noise_before){0};
-	}
-	jitter->measure = measure;
+	if (jitter->started_ns == measure_started_ns(measure))
+		return;
+	jitter->started_ns = measure_started_ns(measure);
+	jitter->n_before = 0;
 }
 
 static int jitter_sample(void *state, struct host *host, struct sample *out)

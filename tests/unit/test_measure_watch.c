@@ -85,10 +85,13 @@ static int deaf_run(const struct engine_thread *thread)
 /* Asks for a sleep each time, and never gets one. */
 static int restless_run(const struct engine_thread *thread)
 {
-	struct timespec past = {.tv_sec = 1};
+	struct timespec past = {.tv_sec = 1}, now;
 
-	while (thread->interval_ns)
+	while (thread->interval_ns) {
 		(void)clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &past, NULL);
+		/* TSan delivers signals at calls it knows, such as this one. */
+		(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	}
 	return 0;
 }
 
@@ -219,7 +222,7 @@ static void test_greedy(void **state)
 static void test_deaf(void **state)
 {
 	if (HAS_TSAN) {
-		print_message("skipped: TSan delivers signals at calls only\n");
+		print_message("skipped: TSan delivers signals at calls it knows only\n");
 		skip();
 	}
 	check_is_ended(*state, &deaf);
