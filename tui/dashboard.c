@@ -1,6 +1,7 @@
 /*
  * `jittertop` without a command: options, start and end. The order of starting matters: the guard
- * first (it forks), then measuring threads, then the sampler, then the terminal.
+ * first (it forks), then the sampler, then the terminal, and when the first frame stands, the
+ * measuring threads.
  */
 #include <errno.h>
 #include <locale.h>
@@ -150,46 +151,6 @@ static void block_signals(void)
 	(void)signal(SIGPIPE, SIG_IGN);
 }
 
-static void start_measure(struct dashboard *d)
-{
-	const struct measure_options options = {0};
-	struct host *host = d->context->host;
-	int r;
-
-	if (!host_is_this_machine(host)) {
-		snprintf(d->why_not_measured, sizeof(d->why_not_measured),
-			 "not measured: this is not the live machine");
-		return;
-	}
-	if (!d->options.has_measure) {
-		snprintf(d->why_not_measured, sizeof(d->why_not_measured),
-			 "not measured (--no-measure)");
-		return;
-	}
-	r = measure_start(host, &engine_wakeup, &options, &d->measure);
-	if (r < 0) {
-		snprintf(d->why_not_measured, sizeof(d->why_not_measured), "not measured: %s",
-			 strerror(-r));
-		return;
-	}
-	host_attach_measure(host, d->measure);
-}
-
-/* UI and sampler stay off isolated CPUs when there are others. */
-static void move_to_housekeeping(struct host *host)
-{
-	_cleanup_(freep) struct cpuset *isolated = xcalloc(1, sizeof(*isolated));
-	_cleanup_(freep) struct cpuset *mine = xcalloc(1, sizeof(*mine));
-
-	if (!host_is_this_machine(host) ||
-	    host_read_cpulistf(host, isolated, "sys/devices/system/cpu/isolated") < 0 ||
-	    cpuset_is_empty(isolated) || host_get_affinity(host, 0, mine) < 0)
-		return;
-	cpuset_andnot(mine, isolated);
-	if (!cpuset_is_empty(mine))
-		(void)!host_set_affinity(host, 0, mine); /* staying where we are is no error */
-}
-
 static int start_terminal(struct dashboard *d)
 {
 	char why[256] = "";
@@ -212,8 +173,7 @@ static int start(struct dashboard *d)
 
 	start_guard(d);
 	block_signals();
-	start_measure(d);
-	move_to_housekeeping(d->context->host);
+	dashboard_init_measuring(d);
 	d->history = history_new(history_metrics, ARRAY_SIZE(history_metrics));
 	d->sampler = sampler_new(d->context->host, d->context->schema, d->context->registry->probes,
 				 d->context->registry->n_probes);
@@ -228,6 +188,9 @@ static int start(struct dashboard *d)
 	if (r)
 		return r;
 	dashboard_draw(d); /* at once: the first snapshot follows within milliseconds */
+	/* After the first frame: it looks at every task of the machine before it starts. */
+	if (d->options.has_measure && d->measuring.state != MEASURING_NEVER)
+		dashboard_measure(d, &d->measuring.wish);
 	r = dashboard_add_sources(d);
 	return r < 0 ? cmd_error("event loop", "%s", strerror(-r)) : 0;
 }
@@ -240,11 +203,11 @@ static void stop(struct dashboard *d)
 	term_close(d->term);
 	guard_close(d->guard);
 	sd_event_source_unref(d->countdown);
+	dashboard_drop_check(d);
 	sd_event_unref(d->events);
 	sampler_free(d->sampler);
 	dashboard_drop_jobs(d);
-	host_attach_measure(d->context->host, NULL);
-	measure_stop(d->measure);
+	dashboard_drop_measured(d);
 	machine_free(d->machine);
 	snapshot_unref(d->shown);
 	snapshot_unref(d->latest);

@@ -113,6 +113,18 @@ static void ask_guard(struct dashboard *d, const struct ui_action *action)
 							 : "taking back");
 }
 
+static void change_measuring(struct dashboard *d, const struct ui_action *action)
+{
+	if (check_is_running(dashboard_check_data(d)))
+		ui_refused(&d->ui, "the check against cyclictest is running: C shows it");
+	else if (action->type == ACTION_MEASURE)
+		dashboard_measure(d, action->wish);
+	else if (action->type == ACTION_MEASURE_STOP)
+		dashboard_measure_stop(d, "stopped, m starts it");
+	else
+		dashboard_measure_reset(d);
+}
+
 void dashboard_act(struct dashboard *d, const struct ui_action *action)
 {
 	switch (action->type) {
@@ -139,6 +151,17 @@ void dashboard_act(struct dashboard *d, const struct ui_action *action)
 		return;
 	case ACTION_THEME:
 		next_theme(d);
+		return;
+	case ACTION_MEASURE:
+	case ACTION_MEASURE_STOP:
+	case ACTION_MEASURE_RESET:
+		change_measuring(d, action);
+		return;
+	case ACTION_CHECK:
+		dashboard_check(d, &action->wish->options.cpus);
+		return;
+	case ACTION_CHECK_CANCEL:
+		dashboard_check_cancel(d);
 		return;
 	case ACTION_REDRAW:
 		term_redraw(d->term);

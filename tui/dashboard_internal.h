@@ -18,7 +18,9 @@ struct dashboard_options {
 	bool is_ascii, has_measure, has_mouse;
 };
 
+struct check_run;
 struct list_job;
+struct measure_job;
 struct plan_job;
 
 struct dashboard {
@@ -31,8 +33,14 @@ struct dashboard {
 	char why_no_guard[256];
 	uint64_t touched_ns; /* last guard_touch() */
 
-	struct measure *measure;
-	char why_not_measured[160];
+	struct measuring measuring;
+	struct measure_job *measuring_job;  /* under way */
+	struct measure_job *measuring_next; /* waits for it */
+	uint64_t measuring_since_ns;	    /* with these options */
+	char why_stopped[120];
+	struct cpuset allowed; /* what this program was started with */
+	struct cpuset home;    /* of these: where it runs when nothing is measured */
+	struct check_run *check;
 	struct sampler *sampler;
 	struct history *history;
 	const struct snapshot *latest; /* newest taken */
@@ -71,6 +79,27 @@ void dashboard_act(struct dashboard *d, const struct ui_action *action);
 int dashboard_load_theme(struct dashboard *d, const char *name, char *why, size_t why_size);
 /* NULL: changes are possible. */
 const char *dashboard_why_no_change(const struct dashboard *d);
+
+/* dashboard_measure.c */
+/* Before any thread is started, after the guard was forked: reads and sets our affinity. */
+void dashboard_init_measuring(struct dashboard *d);
+/* Starts, or stops and starts anew. Refusals come as ui_refused(). */
+void dashboard_measure(struct dashboard *d, const struct measuring_wish *wish);
+void dashboard_measure_stop(struct dashboard *d, const char *why);
+void dashboard_measure_reset(struct dashboard *d);
+/* CPUs came or went: asks which threads run. */
+void dashboard_measure_look(struct dashboard *d);
+/* A finished job of the sampler; false: not one of measuring. */
+bool dashboard_take_measured(struct dashboard *d, struct sampler_job *done);
+void dashboard_drop_measured(struct dashboard *d); /* after the sampler has ended */
+
+/* dashboard_check.c */
+void dashboard_check(struct dashboard *d, const struct cpuset *cpus);
+void dashboard_check_cancel(struct dashboard *d);
+void dashboard_check_tick(struct dashboard *d);	    /* a snapshot was taken */
+void dashboard_check_measured(struct dashboard *d); /* measuring started or stopped */
+const struct reference_check *dashboard_check_data(const struct dashboard *d);
+void dashboard_drop_check(struct dashboard *d);
 
 /* dashboard_jobs.c: work for the sampler thread, which alone reads the host */
 void dashboard_list_knobs(struct dashboard *d);

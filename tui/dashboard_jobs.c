@@ -96,6 +96,8 @@ void dashboard_take_jobs(struct dashboard *d)
 
 	while ((job = sampler_job_done(d->sampler))) {
 		d->is_dirty = true;
+		if (dashboard_take_measured(d, job))
+			continue;
 		if (d->listing && job == &d->listing->job) {
 			list_free(d->knobs);
 			d->knobs = d->listing->list;

@@ -17,6 +17,11 @@
 #define TOUCH_EVERY_NS NSEC_PER_SEC
 #define MAX_EVENTS_PER_FRAME 64
 
+static bool is_measured(const struct dashboard *d)
+{
+	return d->measuring.state == MEASURING_ON || d->measuring.state == MEASURING_CHANGING;
+}
+
 void dashboard_frame(struct dashboard *d, struct frame *ret)
 {
 	static const char *const sources[] = {
@@ -37,7 +42,9 @@ void dashboard_frame(struct dashboard *d, struct frame *ret)
 		.period_ns = d->options.period_ns,
 		.source = sources[host_kind(d->context->host)],
 		.why_no_change = dashboard_why_no_change(d),
-		.why_not_measured = d->why_not_measured[0] ? d->why_not_measured : NULL,
+		.why_not_measured = is_measured(d) ? NULL : d->measuring.why,
+		.measuring = &d->measuring,
+		.check = dashboard_check_data(d),
 		.is_paused = d->is_paused,
 	};
 }
@@ -114,15 +121,18 @@ static void update_self(struct dashboard *d, const struct snapshot *snap)
 static void show(struct dashboard *d)
 {
 	const struct snapshot *old = d->shown;
+	struct cpuset online = d->online;
 
 	d->shown = snapshot_ref(d->latest);
 	machine_free(d->machine);
-	d->machine = machine_new(d->shown, d->why_not_measured[0] ? NULL : d->history);
+	d->machine = machine_new(d->shown, is_measured(d) ? d->history : NULL);
 	cpuset_zero(&d->online);
 	for (unsigned i = 0; i < d->machine->n_cpus; i++) {
 		if (d->machine->cpus[i].is_online && d->machine->cpus[i].number < CPUSET_MAX)
 			cpuset_add(&d->online, d->machine->cpus[i].number);
 	}
+	if (!cpuset_equal(&online, &d->online))
+		dashboard_measure_look(d);
 	snapshot_unref(old);
 }
 
@@ -140,6 +150,7 @@ static void take_snapshot(struct dashboard *d)
 	if (!d->is_paused || !d->shown)
 		show(d);
 	d->is_dirty = true;
+	dashboard_check_tick(d);
 	/* Values of knobs are read anew while they are on screen, and once at the start. */
 	if (!d->knobs || strcmp(view_registry[d->ui.view]->name, "knobs") == 0) {
 		if (!d->listing)

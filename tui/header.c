@@ -66,6 +66,13 @@ static double two_digits(double n)
 	return round(n / unit) * unit;
 }
 
+/* The UI and the sampler disturb what is measured: there is no other CPU for them. */
+static bool is_shared(const struct frame *frame)
+{
+	return frame->measuring && frame->measuring->state == MEASURING_ON &&
+	       frame->measuring->is_shared;
+}
+
 void header_draw(const struct frame *frame, const struct pane *pane)
 {
 	int right = draw_right(frame, pane);
@@ -85,7 +92,8 @@ void header_draw(const struct frame *frame, const struct pane *pane)
 	if (frame->machine)
 		add_cores(frame->machine, &flow);
 	if (!isnan(frame->self_share))
-		flow_field(&flow, "self", ROLE_TEXT, "%.1f%%", frame->self_share * 100);
+		flow_field(&flow, "self", ROLE_TEXT, "%.1f%%%s", frame->self_share * 100,
+			   is_shared(frame) && pane->width >= 120 ? " on measured cpus" : "");
 	if (entity_u64(host, "memory_total_bytes", &n))
 		flow_field(&flow, "", ROLE_TEXT, "%s", format_bytes(n, text, sizeof(text)));
 	if (entity_u64(host, "uptime_ns", &n))

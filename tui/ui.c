@@ -76,6 +76,14 @@ void ui_planned(struct ui *ui, int result, const struct plan *plan, const char *
 	ui->mode = MODE_PREVIEW;
 }
 
+void ui_refused(struct ui *ui, const char *why)
+{
+	if (ui->mode == MODE_MEASURE)
+		snprintf(ui->measure.error, sizeof(ui->measure.error), "%s", why);
+	else
+		ui_message(ui, ROLE_WARNING, "%s", why);
+}
+
 static void select_by_key(struct ui *ui, uint32_t key)
 {
 	int view = view_by_key(key);
@@ -173,6 +181,10 @@ static bool common_command(struct ui *ui, const struct frame *frame, enum comman
 		ui_select_view(ui, (ui->view + 1) % view_count);
 	else if (command == COMMAND_PREVIOUS_VIEW)
 		ui_select_view(ui, (ui->view + view_count - 1) % view_count);
+	else if (command == COMMAND_MEASURE)
+		measure_dialog_open(ui, frame);
+	else if (command == COMMAND_CHECK)
+		check_dialog_open(ui, frame);
 	else if (command == COMMAND_SEARCH)
 		open_search(ui);
 	else if (command == COMMAND_SEARCH_NEXT || command == COMMAND_SEARCH_PREVIOUS)
@@ -288,6 +300,12 @@ void ui_key(struct ui *ui, const struct frame *frame, const struct key *key, str
 		return;
 	case MODE_PREVIEW:
 		preview_key(ui, key, ret);
+		return;
+	case MODE_MEASURE:
+		measure_dialog_key(ui, frame, key, ret);
+		return;
+	case MODE_CHECK:
+		check_dialog_key(ui, frame, key, ret);
 		return;
 	}
 }

@@ -9,6 +9,9 @@
 #ifndef JT_TUI_UI_H
 #define JT_TUI_UI_H
 
+#include "tui/input.h"
+#include "tui/measure_dialog.h"
+#include "tui/reference_dialog.h"
 #include "tui/view.h"
 
 enum ui_action_type {
@@ -25,6 +28,11 @@ enum ui_action_type {
 	ACTION_THEME,
 	ACTION_REDRAW,
 	ACTION_MOUSE,
+	ACTION_MEASURE, /* wish: start, or start anew */
+	ACTION_MEASURE_STOP,
+	ACTION_MEASURE_RESET,
+	ACTION_CHECK, /* wish: its cpus only */
+	ACTION_CHECK_CANCEL,
 };
 
 struct ui_action {
@@ -33,15 +41,19 @@ struct ui_action {
 	char target[PLAN_OBJECT_MAX];
 	char value[PLAN_VALUE_MAX];
 	const struct plan *plan;
+	const struct measuring_wish *wish; /* the ui's, until the next call */
 	uint64_t id;
 };
 
-enum ui_mode { MODE_NORMAL, MODE_HELP, MODE_SEARCH, MODE_EDIT, MODE_PLANNING, MODE_PREVIEW };
-
-/* A line of input. */
-struct ui_input {
-	char text[PLAN_VALUE_MAX];
-	unsigned at; /* byte offset of the cursor; the text is printable ASCII */
+enum ui_mode {
+	MODE_NORMAL,
+	MODE_HELP,
+	MODE_SEARCH,
+	MODE_EDIT,
+	MODE_PLANNING,
+	MODE_PREVIEW,
+	MODE_MEASURE,
+	MODE_CHECK
 };
 
 struct ui_edit {
@@ -60,7 +72,9 @@ struct ui {
 	char message[256]; /* replaces the bottom bar until the next key */
 	enum role message_role;
 	struct ui_edit edit;
-	struct plan *plan;	/* MODE_PREVIEW */
+	struct plan *plan; /* MODE_PREVIEW */
+	struct ui_measure measure;
+	struct ui_check check;
 	struct ui_input needle; /* of the search */
 	int help_top;
 	struct pane view_pane, tabs_pane; /* of the last draw, for clicks */
@@ -74,6 +88,8 @@ void ui_key(struct ui *ui, const struct frame *frame, const struct key *key, str
 /* The answer to ACTION_PLAN: 0 and a plan, or a negative errno and why in words. The plan is
  * copied. */
 void ui_planned(struct ui *ui, int result, const struct plan *plan, const char *why);
+/* What was asked of measuring is refused: for the dialog, if it is open. */
+void ui_refused(struct ui *ui, const char *why);
 void ui_message(struct ui *ui, enum role role, const char *fmt, ...) _printf_(3, 4);
 void ui_select_view(struct ui *ui, unsigned view);
 /* Blank-separated kinds the current view wants sampled. */

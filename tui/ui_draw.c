@@ -113,7 +113,7 @@ static struct parts share_height(int width, int height)
 	return p;
 }
 
-static void draw_dialog(struct ui *ui, const struct pane *all)
+static void draw_dialog(struct ui *ui, const struct frame *frame, const struct pane *all)
 {
 	switch (ui->mode) {
 	case MODE_NORMAL:
@@ -128,6 +128,12 @@ static void draw_dialog(struct ui *ui, const struct pane *all)
 		return;
 	case MODE_PREVIEW:
 		preview_draw(ui, all);
+		return;
+	case MODE_MEASURE:
+		measure_dialog_draw(ui, frame, all);
+		return;
+	case MODE_CHECK:
+		check_dialog_draw(ui, frame, all);
 		return;
 	}
 }
@@ -158,5 +164,5 @@ void ui_draw(struct ui *ui, const struct frame *frame, struct surface *surface)
 	strip_draw(frame, &part);
 	part = pane_sub(&all, 0, bottom, all.width, p.bottom);
 	draw_bottom(ui, frame, &part);
-	draw_dialog(ui, &all);
+	draw_dialog(ui, frame, &all);
 }

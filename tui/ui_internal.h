@@ -13,15 +13,21 @@ void strip_draw(const struct frame *frame, const struct pane *pane);
 void edit_open(struct ui *ui, const struct frame *frame, const char *knob, const char *target);
 void edit_key(struct ui *ui, const struct key *key, struct ui_action *ret);
 void edit_draw(const struct ui *ui, const struct pane *pane);
-void input_set(struct ui_input *input, const char *text);
-/* False: the key is not one of an input line. */
-bool input_key(struct ui_input *input, uint32_t key);
-void input_draw(const struct ui_input *input, const struct pane *pane, int x, int y, int width);
 /* preview.c */
 void preview_key(struct ui *ui, const struct key *key, struct ui_action *ret);
 void preview_draw(struct ui *ui, const struct pane *pane);
 /* ui_draw.c: the tab of view i on a screen of this width; its columns are returned. */
 int ui_tab_text(const struct ui *ui, unsigned i, int width, char *buf, size_t size);
+/* measure_dialog.c */
+void measure_dialog_open(struct ui *ui, const struct frame *frame);
+void measure_dialog_key(struct ui *ui, const struct frame *frame, const struct key *key,
+			struct ui_action *ret);
+void measure_dialog_draw(struct ui *ui, const struct frame *frame, const struct pane *pane);
+/* reference_dialog.c */
+void check_dialog_open(struct ui *ui, const struct frame *frame);
+void check_dialog_key(struct ui *ui, const struct frame *frame, const struct key *key,
+		      struct ui_action *ret);
+void check_dialog_draw(struct ui *ui, const struct frame *frame, const struct pane *pane);
 /* help.c */
 void help_key(struct ui *ui, const struct key *key);
 void help_draw(struct ui *ui, const struct pane *pane);

@@ -12,6 +12,8 @@
 #include "tui/format.h"
 #include "tui/keys.h"
 #include "tui/machine.h"
+#include "tui/measuring.h"
+#include "tui/reference_check.h"
 #include "tui/session.h"
 #include "tui/widget.h"
 
@@ -32,7 +34,9 @@ struct frame {
 	const struct machine *machine; /* NULL with snap */
 	const struct history *history; /* NULL: no sparklines */
 	const struct session *session;
-	const struct knob_list *knobs; /* NULL: not listed yet */
+	const struct knob_list *knobs;	     /* NULL: not listed yet */
+	const struct measuring *measuring;   /* NULL: as if never */
+	const struct reference_check *check; /* NULL: none was started */
 	uint64_t now_ns, boottime_ns;
 	double self_share;	/* CPU time of this program per time; NAN: unknown */
 	double self_wakeups_hz; /* how often it wakes, all threads; NAN: unknown */

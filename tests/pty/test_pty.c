@@ -24,138 +24,16 @@
 
 #include <cmocka.h>
 
-#include "core/util.h"
-#include "tests/screens/emulator.h"
+#include "tests/pty/program.h"
 
-/* Generous: sanitizers on a loaded machine. What is asserted to be quick says so itself. */
-#define PATIENCE_MS 20000
-
-struct session {
-	pid_t pid;
-	int master, slave; /* we keep the slave open: its settings can be read after the end */
-	struct emulator *emulator;
-	struct termios before;
-	size_t bytes;
-};
-
-static uint64_t now_ms(void)
+/* Such that nothing on the host is touched. */
+static void start_quiet(struct session *s, const char *term, const char *const *options)
 {
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
-
-static const char *program(void)
-{
-	const char *path = getenv("JITTERTOP");
-
-	return path && path[0] ? path : "./jittertop";
-}
-
-static void run_child(int slave, char *const *argv, const char *term)
-{
-	(void)setsid();
-	(void)ioctl(slave, TIOCSCTTY, 0);
-	for (int fd = 0; fd < 3; fd++)
-		(void)dup2(slave, fd);
-	(void)setenv("TERM", term, 1);
-	(void)setenv("LC_ALL", "C.UTF-8", 1);
-	execv(program(), argv);
-	_exit(127);
-}
-
-static void start(struct session *s, const char *term, const char *const *options)
-{
-	struct winsize size = {.ws_col = 80, .ws_row = 24};
-	const char *argv[12] = {"jittertop", "--read-only", "--no-measure"};
-	union {
-		const char **in;
-		char *const *out;
-	} words = {.in = argv};
+	const char *all[11] = {"--read-only", "--no-measure"};
 
 	for (unsigned i = 0; options && options[i] && i < 8; i++)
-		argv[3 + i] = options[i];
-	*s = (struct session){0};
-	assert_int_equal(openpty(&s->master, &s->slave, NULL, NULL, &size), 0);
-	(void)fcntl(s->master, F_SETFD, FD_CLOEXEC);
-	(void)tcgetattr(s->slave, &s->before);
-	s->emulator = emulator_new(80, 24);
-	s->pid = fork();
-	assert_true(s->pid >= 0);
-	if (s->pid == 0)
-		run_child(s->slave, words.out, term);
-}
-
-/* Feeds what comes within ms; false at end of file. */
-static bool pump(struct session *s, int ms)
-{
-	struct pollfd p = {.fd = s->master, .events = POLLIN};
-	char buf[8192];
-	ssize_t n;
-
-	if (poll(&p, 1, ms) <= 0)
-		return true;
-	n = read(s->master, buf, sizeof(buf));
-	if (n <= 0)
-		return false;
-	s->bytes += (size_t)n;
-	emulator_feed(s->emulator, buf, (size_t)n);
-	return true;
-}
-
-static void expect(struct session *s, const char *text)
-{
-	uint64_t end = now_ms() + PATIENCE_MS;
-
-	while (!emulator_shows(s->emulator, text) && now_ms() < end) {
-		if (!pump(s, 50))
-			break;
-	}
-	if (!emulator_shows(s->emulator, text)) {
-		_cleanup_(freep) char *screen = emulator_text(s->emulator);
-
-		fail_msg("\"%s\" never appeared; the screen:\n%s", text, screen);
-	}
-}
-
-static void type(struct session *s, const char *keys)
-{
-	assert_int_equal(write(s->master, keys, strlen(keys)), (ssize_t)strlen(keys));
-}
-
-/* Waits for the end; returns the wait status and, in *ret_ms, how long it took. */
-static int wait_end(struct session *s, uint64_t *ret_ms)
-{
-	uint64_t begin = now_ms();
-	int status = 0;
-	pid_t r;
-
-	while ((r = waitpid(s->pid, &status, WNOHANG)) == 0 && now_ms() < begin + PATIENCE_MS) {
-		if (s->master >= 0)
-			(void)pump(s, 10);
-		else
-			(void)poll(NULL, 0, 10);
-	}
-	if (r == 0) {
-		(void)kill(s->pid, SIGKILL);
-		(void)waitpid(s->pid, &status, 0);
-		fail_msg("did not end within %d ms", PATIENCE_MS);
-	}
-	*ret_ms = now_ms() - begin;
-	while (s->master >= 0 && poll(&(struct pollfd){s->master, POLLIN, 0}, 1, 0) > 0) {
-		if (!pump(s, 0))
-			break;
-	}
-	return status;
-}
-
-static void finish(struct session *s)
-{
-	if (s->master >= 0)
-		(void)close(s->master);
-	(void)close(s->slave);
-	emulator_free(s->emulator);
+		all[2 + i] = options[i];
+	start(s, term, all);
 }
 
 static void assert_restored(const struct session *s)
@@ -177,7 +55,7 @@ static void test_keys_and_quit(void **state)
 	int status;
 
 	(void)state;
-	start(&s, "xterm-256color", NULL);
+	start_quiet(&s, "xterm-256color", NULL);
 	expect(&s, "jittertop");
 	expect(&s, "node 0");
 	assert_true(emulator_in_alternate_screen(s.emulator));
@@ -211,7 +89,7 @@ static void test_signal(void **state)
 	uint64_t ms;
 	int status;
 
-	start(&s, "xterm-256color", NULL);
+	start_quiet(&s, "xterm-256color", NULL);
 	expect(&s, "node 0");
 	assert_int_equal(kill(s.pid, signal), 0);
 	status = wait_end(&s, &ms);
@@ -226,7 +104,7 @@ static void test_resize_storm(void **state)
 	uint64_t ms;
 
 	(void)state;
-	start(&s, "xterm-256color", NULL);
+	start_quiet(&s, "xterm-256color", NULL);
 	expect(&s, "node 0");
 	for (unsigned i = 0; i < 300; i++) {
 		struct winsize size = {.ws_col = (unsigned short)(1 + i * 37 % 200),
@@ -276,7 +154,7 @@ static void test_lost_terminal(void **state)
 	/* nohup and the like: only EIO is left to tell. */
 	if (is_hup_ignored)
 		(void)signal(SIGHUP, SIG_IGN);
-	start(&s, "xterm-256color", NULL);
+	start_quiet(&s, "xterm-256color", NULL);
 	(void)signal(SIGHUP, SIG_DFL);
 	expect(&s, "node 0");
 	ticks = cpu_ticks(s.pid);
@@ -299,7 +177,7 @@ static void test_stalled_terminal(void **state)
 	int status;
 
 	(void)state;
-	start(&s, "xterm-256color", NULL);
+	start_quiet(&s, "xterm-256color", NULL);
 	expect(&s, "node 0");
 	(void)tcflow(s.slave, TCOOFF);
 	type(&s, "37890");
@@ -319,7 +197,7 @@ static void test_paused_sends_nothing(void **state)
 	uint64_t ms;
 
 	(void)state;
-	start(&s, "xterm-256color", NULL);
+	start_quiet(&s, "xterm-256color", NULL);
 	expect(&s, "node 0");
 	type(&s, "Z");
 	expect(&s, "PAUSED");
@@ -342,7 +220,7 @@ static void test_bad_terminal(void **state)
 	uint64_t ms;
 	int status;
 
-	start(&s, term, NULL);
+	start_quiet(&s, term, NULL);
 	status = wait_end(&s, &ms);
 	assert_true(WIFEXITED(status));
 	assert_int_equal(WEXITSTATUS(status), 1);
@@ -378,7 +256,7 @@ static void test_bad_option(void **state)
 		uint64_t ms;
 		int status;
 
-		start(&s, "xterm-256color", bad[i]);
+		start_quiet(&s, "xterm-256color", bad[i]);
 		status = wait_end(&s, &ms);
 		assert_true(WIFEXITED(status));
 		assert_int_equal(WEXITSTATUS(status), 2);

@@ -320,6 +320,29 @@ static void add_knobs(struct scene *scene)
 	knob_targets_add(&item->targets, "irq:41", "eth0-rx-1", "3", "CPU list of 0-7", NULL);
 }
 
+static void add_measuring(struct scene *scene, bool is_measured)
+{
+	struct measuring *m = &scene->measuring;
+
+	m->state = is_measured ? MEASURING_ON : MEASURING_OFF;
+	m->wish.engine = &engine_wakeup;
+	if (!is_measured) {
+		snprintf(m->why, sizeof(m->why), "not measured (--no-measure)");
+		return;
+	}
+	m->wish.options = (struct measure_options){
+		.interval_ns = NSEC_PER_MSEC, .policy = MEASURE_FIFO, .priority = 2};
+	for (unsigned i = 0; i < scene->machine->n_cpus; i++) {
+		if (scene->machine->cpus[i].is_online && scene->machine->cpus[i].number != 1)
+			cpuset_add(&m->cpus, scene->machine->cpus[i].number);
+	}
+	cpuset_add(&m->own, 1);
+	m->n_left_out = 1;
+	m->left_out[0].cpu = 1;
+	snprintf(m->left_out[0].why, sizeof(m->left_out[0].why),
+		 "qemu-system-x86 12345: pinned vCPU thread");
+}
+
 void scene_init(struct scene *scene, const struct scene_options *options)
 {
 	static const struct probe *const probes[] = {&scene_probe};
@@ -341,12 +364,14 @@ void scene_init(struct scene *scene, const struct scene_options *options)
 	session_init(&scene->session, GUARD_READY, "");
 	scene->machine = machine_new(scene->snap, options->is_measured ? scene->history : NULL);
 	add_knobs(scene);
+	add_measuring(scene, options->is_measured);
 	scene->frame = (struct frame){
 		.snap = scene->snap,
 		.machine = scene->machine,
 		.history = scene->history,
 		.session = &scene->session,
 		.knobs = &scene->knobs,
+		.measuring = &scene->measuring,
 		.now_ns = scene->snap->time_ns,
 		.boottime_ns = scene->snap->time_ns,
 		.self_share = 0.004,
@@ -389,6 +414,44 @@ void scene_add_trial(struct scene *scene)
 	scene->session.n_changes = 1;
 }
 
+/* Theirs is cut to whole microseconds and a little slower. */
+static void fill_sides(struct reference_check *check)
+{
+	snprintf(check->ours.name, sizeof(check->ours.name), "wakeup");
+	snprintf(check->theirs.name, sizeof(check->theirs.name), "cyclictest");
+	for (unsigned i = 0; i < 20000; i++) {
+		uint64_t ns = 4200 + i % 97 * i % 61 * 40 + (i % 500 == 0 ? 90000 : 0);
+
+		histogram_count(&check->ours.histogram, ns);
+		histogram_count(&check->theirs.histogram, (ns + i % 3 * 200) / 1000 * 1000);
+	}
+	check->resolution_ns = 1000;
+	check->distance = check_distance(&check->ours.histogram, &check->theirs.histogram,
+					 check->resolution_ns);
+	snprintf(check->confounders, sizeof(check->confounders),
+		 "rt-tests 2.40, fifo 2, every 1 ms.\nOne after the other, not at once.");
+}
+
+void scene_add_check(struct scene *scene, enum check_phase phase)
+{
+	struct reference_check *check = xcalloc(1, sizeof(*check));
+
+	check->phase = phase;
+	check->start_ns = scene->frame.now_ns - 4 * NSEC_PER_SEC;
+	cpuset_add(&check->cpus, 0);
+	cpuset_add(&check->cpus, 1);
+	histogram_zero(&check->ours.histogram);
+	histogram_zero(&check->theirs.histogram);
+	if (phase == CHECK_DONE)
+		fill_sides(check);
+	if (phase == CHECK_FAILED)
+		snprintf(check->why, sizeof(check->why),
+			 "cyclictest: /usr/bin/cyclictest is not installed: install rt-tests");
+	free(scene->check);
+	scene->check = check;
+	scene->frame.check = check;
+}
+
 void scene_done(struct scene *scene)
 {
 	machine_free(scene->machine);
@@ -396,6 +459,7 @@ void scene_done(struct scene *scene)
 	history_free(scene->history);
 	schema_free(scene->schema);
 	session_done(&scene->session);
+	free(scene->check);
 	free(scene->knobs.items);
 	arena_free(scene->arena);
 }

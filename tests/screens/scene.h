@@ -19,6 +19,8 @@ struct scene {
 	struct history *history;
 	struct machine *machine;
 	struct session session;
+	struct measuring measuring;
+	struct reference_check *check;
 	struct knob_list knobs;
 	struct arena *arena;
 	struct frame frame;
@@ -28,5 +30,8 @@ void scene_init(struct scene *scene, const struct scene_options *options);
 void scene_done(struct scene *scene);
 /* A trial of irq 41 that moved it, 23 s ago. */
 void scene_add_trial(struct scene *scene);
+
+/* A check of cpus 0-1 that has come this far. */
+void scene_add_check(struct scene *scene, enum check_phase phase);
 
 #endif

@@ -30,6 +30,8 @@ struct screen {
 	const char *view;
 	const char *keys; /* typed before the last frame */
 	bool has_trial, is_ascii, is_read_only;
+	bool has_check;
+	enum check_phase check;
 	const char *term;
 };
 
@@ -207,6 +209,62 @@ static const struct screen screens[] = {
 	 .view = "host",
 	 .keys = "",
 	 .term = "xterm"},
+	{.name = "measure-80x24",
+	 .columns = 80,
+	 .rows = 24,
+	 .machine = {1, 2, 1, 4, 2, true},
+	 .view = "host",
+	 .keys = "m0-3"},
+	{.name = "measure-spin-160x50",
+	 .columns = 160,
+	 .rows = 50,
+	 .machine = SMALL,
+	 .view = "host",
+	 .keys = "m\t \r"},
+	{.name = "measure-list-80x24",
+	 .columns = 80,
+	 .rows = 24,
+	 .machine = {1, 2, 1, 4, 2, true},
+	 .view = "host",
+	 .keys = "m jj j "},
+	{.name = "check-ask-80x24",
+	 .columns = 80,
+	 .rows = 24,
+	 .machine = SMALL,
+	 .view = "host",
+	 .keys = "C"},
+	{.name = "check-runs-80x24",
+	 .columns = 80,
+	 .rows = 24,
+	 .machine = SMALL,
+	 .view = "host",
+	 .keys = "C",
+	 .has_check = true,
+	 .check = CHECK_REFERENCE},
+	{.name = "check-80x24",
+	 .columns = 80,
+	 .rows = 24,
+	 .machine = SMALL,
+	 .view = "host",
+	 .keys = "C",
+	 .has_check = true,
+	 .check = CHECK_DONE},
+	{.name = "check-160x50",
+	 .columns = 160,
+	 .rows = 50,
+	 .machine = SMALL,
+	 .view = "host",
+	 .keys = "C",
+	 .has_check = true,
+	 .check = CHECK_DONE},
+	{.name = "check-failed-80x24",
+	 .columns = 80,
+	 .rows = 24,
+	 .machine = SMALL,
+	 .view = "host",
+	 .keys = "C",
+	 .has_check = true,
+	 .check = CHECK_FAILED},
 	{.name = "irq-preview-80x24",
 	 .columns = 80,
 	 .rows = 24,
@@ -260,6 +318,8 @@ static void draw_scene(const struct screen *screen, struct surface *surface)
 	scene_init(&scene, &screen->machine);
 	if (screen->has_trial)
 		scene_add_trial(&scene);
+	if (screen->has_check)
+		scene_add_check(&scene, screen->check);
 	if (screen->is_read_only)
 		scene.frame.why_no_change = "needs root";
 	ui_init(&ui);
@@ -376,7 +436,7 @@ static void test_screen(void **state)
 /* Every view and dialog at every small size: clipped, never outside, never a crash. */
 static void test_all_sizes(void **state)
 {
-	static const char *const keys[] = {"", "?", "e", "/x\r", "G", "jkhl"};
+	static const char *const keys[] = {"", "?", "e", "/x\r", "G", "jkhl", "m\t ", "m ", "C"};
 	static const struct scene_options machine = {2, 1, 2, 10, 2, true};
 	struct scene scene;
 
