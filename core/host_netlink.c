@@ -429,12 +429,13 @@ static char *to_hex(const char *bytes, size_t len, size_t *ret_len)
 	size_t n = 0;
 
 	while (len) {
-		const struct nlmsghdr *message = (const struct nlmsghdr *)(const void *)bytes;
+		struct nlmsghdr message = {0}; /* a copy: a test's bytes lie anywhere */
 		size_t part = len, step;
 
-		if (len >= NLMSG_HDRLEN && message->nlmsg_len >= NLMSG_HDRLEN &&
-		    message->nlmsg_len <= len)
-			part = message->nlmsg_len;
+		if (len >= NLMSG_HDRLEN)
+			memcpy(&message, bytes, NLMSG_HDRLEN);
+		if (message.nlmsg_len >= NLMSG_HDRLEN && message.nlmsg_len <= len)
+			part = message.nlmsg_len;
 		for (size_t i = 0; i < part; i++) {
 			hex[n++] = digits[(unsigned char)bytes[i] >> 4];
 			hex[n++] = digits[(unsigned char)bytes[i] & 15];

@@ -126,6 +126,7 @@ struct sample_row *sample_row(struct sample *sample, unsigned set, const char *p
 	va_end(ap);
 	row->name = name ? keep_text(sample, name, strlen(name)) : NULL;
 	row->parent = parent ? keep_text(sample, parent, strlen(parent)) : NULL;
+	row->identity = 0;
 	row->n_values = n_values;
 	row->values = arena_alloc(sample->arena, n_values * sizeof(*row->values));
 	return row;

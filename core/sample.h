@@ -23,6 +23,9 @@ struct sample_row {
 	const char *key;    /* "cpu:5": kind, colon, identity; stable over the life of the thing */
 	const char *name;   /* for people; NULL: the key serves */
 	const char *parent; /* key of the parent entity, NULL: none, or another probe says */
+	/* What tells this thing from another one under the same key and name (an ifindex): where
+	 * it changes there are no rates. 0: key and name do. Set it after sample_row(). */
+	uint64_t identity;
 	unsigned n_values;
 	struct value *values; /* by index into the set's metrics */
 };

@@ -49,6 +49,7 @@ struct entity {
 	const struct kind *kind;
 	const char *key, *name;
 	const struct entity *parent; /* NULL: a root */
+	uint64_t identity;	     /* sample_row's, 0: none */
 	const struct value *values;  /* by metric index of the kind */
 	const double *rates; /* counters: per second, of time (UNIT_NS): ns per ns; NAN: none */
 };

@@ -23,7 +23,7 @@ enum source {
 struct record {
 	const char *key, *name, *parent; /* borrowed from a sample or from prev */
 	const struct entity *prev;
-	uint64_t listed;
+	uint64_t listed, identity;
 	uint32_t hash;
 };
 
@@ -161,13 +161,16 @@ static unsigned place(struct build *build, unsigned *hint, const char *key)
 	return (unsigned)found;
 }
 
-static void claim(struct record *record, unsigned probe, const char *name, const char *parent)
+static void claim(struct record *record, unsigned probe, const char *name, const char *parent,
+		  uint64_t identity)
 {
 	record->listed |= UINT64_C(1) << probe;
 	if (!record->name)
 		record->name = name;
 	if (!record->parent)
 		record->parent = parent;
+	if (!record->identity)
+		record->identity = identity;
 }
 
 static uint32_t *join_sample(struct build *build, const struct schema_column *column)
@@ -180,7 +183,8 @@ static uint32_t *join_sample(struct build *build, const struct schema_column *co
 		const struct sample_row *row = &table->rows[i];
 
 		map[i] = place(build, &hint, row->key);
-		claim(&build->records[map[i]], column->probe, row->name, row->parent);
+		claim(&build->records[map[i]], column->probe, row->name, row->parent,
+		      row->identity);
 	}
 	return map;
 }
@@ -196,7 +200,7 @@ static void join_carried(struct build *build, const struct schema_column *column
 		if (!(build->prev->listed[k][i] & UINT64_C(1) << column->probe))
 			continue;
 		claim(&build->records[place(build, &hint, entity->key)], column->probe,
-		      entity->name, entity->parent ? entity->parent->key : NULL);
+		      entity->name, entity->parent ? entity->parent->key : NULL, entity->identity);
 	}
 }
 
@@ -334,8 +338,10 @@ static void fill_from_sample(struct build *build, const struct schema_column *co
 		memcpy(build->values + at, rows->rows[i].values,
 		       column->n * sizeof(*build->values));
 		keep_strings(build, column, build->values + at);
-		/* IRQ numbers are used again: another name is another thing. */
-		if (before && strcmp(before->name, build->entities[map[i]].name) == 0)
+		/* IRQ numbers and interface names are used again: another name or identity is
+		 * another thing. */
+		if (before && before->identity == build->entities[map[i]].identity &&
+		    strcmp(before->name, build->entities[map[i]].name) == 0)
 			fill_rates(build, column, before, build->values + at, build->rates + at);
 	}
 }
@@ -439,6 +445,7 @@ static void make_entities(struct build *build)
 			.kind = kind,
 			.key = key,
 			.name = record->name ? arena_strdup(build->arena, record->name) : key,
+			.identity = record->identity,
 			.values = build->values + i * kind->n_metrics,
 			.rates = build->rates + i * kind->n_metrics,
 		};
