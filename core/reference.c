@@ -419,6 +419,8 @@ static void finish(struct reference *reference)
 		.duration_ns = reference->setup.seconds * NSEC_PER_SEC,
 		.policy = options->policy,
 		.priority = options->priority,
+		.holds_dma_latency = !options->keeps_idle_states &&
+				     reference->setup.engine->reference->can_hold_dma_latency,
 		.resolution_ns = reference->setup.unit_ns,
 		.limit_ns = reference->setup.limit_ns,
 		.command = reference->command,

@@ -57,6 +57,7 @@ struct reference_result {
 	uint64_t duration_ns; /* of the measuring, as asked for or until it was ended */
 	enum measure_policy policy;
 	unsigned priority;
+	bool holds_dma_latency; /* /dev/cpu_dma_latency was held at 0 for the run */
 	uint64_t resolution_ns; /* of the values it gave */
 	uint64_t limit_ns;	/* from here on they were not told apart; 0: no limit */
 	const char *command;	/* as run, words separated by blanks; tracers: what was set */

@@ -43,6 +43,7 @@ struct reference_engine {
 	const char *missing; /* what to do where it is missing */
 	bool spins;	     /* takes its CPUs whole */
 	bool has_interval;
+	bool can_hold_dma_latency;
 	enum measure_policy policy; /* where the user did not choose */
 	unsigned priority;
 	bool is_priority_fixed; /* and the policy */

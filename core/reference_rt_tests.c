@@ -78,6 +78,7 @@ static const struct reference_engine reference_cyclictest = {
 	.program = "/usr/bin/cyclictest",
 	.missing = "install rt-tests",
 	.has_interval = true,
+	.can_hold_dma_latency = true,
 	.policy = MEASURE_FIFO,
 	.priority = 2,
 	.prepare = prepare_cyclictest,

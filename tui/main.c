@@ -31,7 +31,9 @@ struct command {
 static const struct command commands[] = {
 	{"snapshot", cmd_snapshot, false, "snapshot [--json] [-d SECONDS]"},
 	{"probe", cmd_probe, true,
-	 "probe [-c CPUS] [-D DUR] [-i INTERVAL] [-p PRIO] [--json] [--fail-above DUR]"},
+	 "probe [-c CPUS] [-D DUR] [-i INTERVAL] [-p PRIO] [--policy fifo|rr|other]\n"
+	 "             [--engine wakeup|spin|cyclictest|oslat|timerlat] [--spin DUR]\n"
+	 "             [--threshold DUR] [--force] [--json] [--fail-above DUR]"},
 	{"knobs", cmd_knobs, false, "knobs [PATTERN] [--json]"},
 	{"set", cmd_set, true,
 	 "set KNOB@TARGET=VALUE ... [--dry-run] [--measure DUR] [--revert-after DUR | --keep] "

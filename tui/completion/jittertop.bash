@@ -14,7 +14,13 @@ _jittertop_value() {
 	--theme)
 		mapfile -t COMPREPLY < <(compgen -W "default mono" -- "$2")
 		;;
-	--topology | --delay | --fail-above | --revert-after | --measure | -d | -c | -D | -i | -p) ;;
+	--engine)
+		mapfile -t COMPREPLY < <(compgen -W "wakeup spin cyclictest oslat timerlat" -- "$2")
+		;;
+	--policy)
+		mapfile -t COMPREPLY < <(compgen -W "fifo rr other" -- "$2")
+		;;
+	--topology | --delay | --fail-above | --revert-after | --spin | --threshold | --measure | -d | -c | -D | -i | -p) ;;
 	*) return 1 ;;
 	esac
 }
@@ -34,7 +40,10 @@ _jittertop() {
 	case $command in
 	'') word="$commands $everywhere $dashboard" ;;
 	snapshot | knobs | status) word="--json $everywhere" ;;
-	probe) word="-c -D -i -p --json --fail-above $everywhere" ;;
+	probe)
+		word="-c -D -i -p --policy --engine --spin --threshold --force --json --fail-above"
+		word="$word $everywhere"
+		;;
 	set)
 		word="--dry-run --measure --revert-after --keep --json $everywhere"
 		[[ $current == -* ]] || word='irq_affinity@irq: hugepages@node:'
