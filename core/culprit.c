@@ -384,8 +384,8 @@ static unsigned add_irqs(const struct history *history, const struct snapshot *s
 	return n;
 }
 
-void culprit_of_cpu(const struct history *history, const struct snapshot *snap, unsigned cpu,
-		    struct culprits *ret)
+void culprit_of_cpu(const struct history *history, const struct snapshot *snap,
+		    const char *latency_metric, unsigned cpu, struct culprits *ret)
 {
 	_cleanup_(freep) struct culprit_counter *counters =
 		xcalloc(CULPRIT_MAX_COUNTERS, sizeof(*counters));
@@ -394,7 +394,7 @@ void culprit_of_cpu(const struct history *history, const struct snapshot *snap, 
 	unsigned n_ticks, n;
 
 	(void)snprintf(key, sizeof(key), "cpu:%u", cpu);
-	n_ticks = history_series(history, key, "wakeup_max_ns", latency_ns, CULPRIT_TICKS);
+	n_ticks = history_series(history, key, latency_metric, latency_ns, CULPRIT_TICKS);
 	n = add_cpu_counters(history, key, n_ticks, counters);
 	n = add_irqs(history, snap, cpu, n_ticks, counters, n);
 	culprit_judge(latency_ns, n_ticks, counters, n, ret);

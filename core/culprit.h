@@ -3,8 +3,8 @@
  * not in the quiet ones. A correlation of counters that are read anyway, no proof of cause; whoever
  * shows it must say so.
  *
- * The latency of a tick is its longest wakeup. A tick is a spike when that is far above the quiet
- * quarter of the ticks. A counter is named only when
+ * The latency of a tick is its longest wakeup (or gap, where the spin engine measures). A tick is a
+ * spike when that is far above the quiet quarter of the ticks. A counter is named only when
  *  - it was raised in spike ticks more often than chance explains (Fisher's exact test, with the
  *    number of counters looked at taken into account);
  *  - no more than a few of all shifts in time of the same course fit better: latency and counters
@@ -71,10 +71,10 @@ struct culprits {
 
 /* For the table of history_new(): the counters looked at, besides the latency of the tick. */
 #define CULPRIT_HISTORY                                                                            \
-	{"cpu", "wakeup_max_ns", CULPRIT_TICKS}, {"cpu", "irqs", CULPRIT_TICKS},                   \
-		{"cpu", "local_irqs", CULPRIT_TICKS}, {"cpu", "softirqs", CULPRIT_TICKS},          \
-		{"cpu", "softirq_hi", CULPRIT_TICKS}, {"cpu", "softirq_timer", CULPRIT_TICKS},     \
-		{"cpu", "softirq_net_tx", CULPRIT_TICKS},                                          \
+	{"cpu", "wakeup_max_ns", CULPRIT_TICKS}, {"cpu", "noise_max_ns", CULPRIT_TICKS},           \
+		{"cpu", "irqs", CULPRIT_TICKS}, {"cpu", "local_irqs", CULPRIT_TICKS},              \
+		{"cpu", "softirqs", CULPRIT_TICKS}, {"cpu", "softirq_hi", CULPRIT_TICKS},          \
+		{"cpu", "softirq_timer", CULPRIT_TICKS}, {"cpu", "softirq_net_tx", CULPRIT_TICKS}, \
 		{"cpu", "softirq_net_rx", CULPRIT_TICKS}, {"cpu", "softirq_block", CULPRIT_TICKS}, \
 		{"cpu", "softirq_irq_poll", CULPRIT_TICKS},                                        \
 		{"cpu", "softirq_tasklet", CULPRIT_TICKS},                                         \
@@ -92,8 +92,9 @@ struct culprits {
 void culprit_judge(const float *latency_ns, unsigned n_ticks,
 		   const struct culprit_counter *counters, unsigned n_counters,
 		   struct culprits *ret);
-/* The same from a history that keeps CULPRIT_HISTORY. */
-void culprit_of_cpu(const struct history *history, const struct snapshot *snap, unsigned cpu,
-		    struct culprits *ret);
+/* The same from a history that keeps CULPRIT_HISTORY; latency_metric: wakeup_max_ns or
+ * noise_max_ns. */
+void culprit_of_cpu(const struct history *history, const struct snapshot *snap,
+		    const char *latency_metric, unsigned cpu, struct culprits *ret);
 
 #endif

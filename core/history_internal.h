@@ -14,9 +14,10 @@ struct packed;
 struct spread;
 
 struct ring {
+	enum metric_type type;
 	float *points;		 /* by tick modulo depth; NULL: not of this type */
 	struct spread **spreads; /* the same */
-	struct packed **windows; /* oldest at next when full; NULL: not of this type */
+	struct packed **windows; /* oldest at next when full; NULL: none came yet */
 	unsigned n, next;	 /* windows */
 	struct histogram *total; /* with windows: all since the last reset */
 };

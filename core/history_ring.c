@@ -104,15 +104,22 @@ static void unpack(const struct packed *packed, union wide_column *wide)
 
 void ring_init(struct ring *ring, enum metric_type type, unsigned depth)
 {
-	if (type == METRIC_HISTOGRAM) {
-		ring->windows = xcalloc(depth, sizeof(struct packed *));
-		ring->total = xcalloc(1, sizeof(struct histogram));
-		histogram_zero(ring->total);
-	} else if (type == METRIC_PER_CPU) {
+	ring->type = type;
+	if (type == METRIC_PER_CPU)
 		ring->spreads = xcalloc(depth, sizeof(struct spread *));
-	} else {
+	else if (type != METRIC_HISTOGRAM)
 		ring->points = xcalloc(depth, sizeof(float));
-	}
+}
+
+/* With the first window: most CPUs have those of one engine only. */
+static ssize_t init_windows(struct ring *ring, unsigned depth)
+{
+	if (ring->windows)
+		return 0;
+	ring->windows = xcalloc(depth, sizeof(struct packed *));
+	ring->total = xcalloc(1, sizeof(struct histogram));
+	histogram_zero(ring->total);
+	return (ssize_t)(depth * sizeof(struct packed *) + sizeof(*ring->total));
 }
 
 void ring_done(struct ring *ring, unsigned depth)
@@ -250,6 +257,7 @@ static ssize_t feed_window(struct ring *ring, unsigned depth, const struct ring_
 		return 0;
 
 	const struct histogram_column *window = value->histogram;
+	ssize_t grown = init_windows(ring, depth);
 	struct packed **last = ring->n ? &ring->windows[(ring->next + depth - 1) % depth] : NULL;
 
 	/* The probe did not run since: its window is here already. */
@@ -261,11 +269,10 @@ static ssize_t feed_window(struct ring *ring, unsigned depth, const struct ring_
 
 		unpack(*last, &before);
 		merge(&before.column, window, &both);
-		return store(last, &both.column);
+		return grown + store(last, &both.column);
 	}
 
-	ssize_t grown = store(&ring->windows[ring->next], window);
-
+	grown += store(&ring->windows[ring->next], window);
 	ring->next = (ring->next + 1) % depth;
 	if (ring->n < depth)
 		ring->n++;
@@ -323,7 +330,7 @@ static ssize_t feed_spread(struct ring *ring, unsigned depth, const struct ring_
 ssize_t ring_feed(struct ring *ring, unsigned depth, const struct ring_time *time,
 		  const struct entity *entity, unsigned metric)
 {
-	if (ring->windows)
+	if (ring->type == METRIC_HISTOGRAM)
 		return feed_window(ring, depth, time, &entity->values[metric]);
 	if (ring->spreads)
 		return feed_spread(ring, depth, time, &entity->values[metric]);

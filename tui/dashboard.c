@@ -17,6 +17,7 @@
 
 static const struct history_metric history_metrics[] = {
 	{"cpu", "wakeup_window", 960}, /* columns of 0.95 s and more: 15 minutes at least */
+	{"cpu", "noise_window", 960},
 	{"cpu", "idle_ns", 240},
 	CULPRIT_HISTORY,
 };

@@ -114,8 +114,7 @@ static void draw_latency_spark(const struct frame *frame, const struct machine_c
 			       const struct pane *pane, const struct row_layout *l, int y)
 {
 	float points[POINTS_MAX];
-	unsigned n =
-		view_max_series(frame->history, cpu->entity->key, points, (unsigned)l->spark_width);
+	unsigned n = view_max_series(frame, cpu->entity->key, points, (unsigned)l->spark_width);
 
 	widget_spark(pane, l->spark, y, l->spark_width, points, n, 50e3, role_of_ns);
 }

@@ -176,10 +176,11 @@ static uint64_t window_start(const struct history_column *columns, unsigned n, u
 }
 
 /* Both windows in one go: the short one is part of the long one. */
-static void add_latencies(struct machine_cpu *cpu, const struct history *history, uint64_t now_ns,
-			  struct histogram *one, struct histogram *all)
+static void add_latencies(struct machine_cpu *cpu, const char *metric,
+			  const struct history *history, uint64_t now_ns, struct histogram *one,
+			  struct histogram *all)
 {
-	const char *key = cpu->entity->key, *metric = "wakeup_window";
+	const char *key = cpu->entity->key;
 	uint64_t past_ns = now_ns > MACHINE_WINDOW_NS ? now_ns - MACHINE_WINDOW_NS : 0;
 	struct history_column columns[16];
 	unsigned n = history_columns(history, key, metric, past_ns, columns, ARRAY_SIZE(columns));
@@ -224,7 +225,7 @@ static void fill_cpus(struct machine *m, const struct snapshot_table *table,
 		cpu->core = id_of(e, index[CORE]);
 		fill_shares(cpu, index);
 		if (history)
-			add_latencies(cpu, history, now_ns, one, all);
+			add_latencies(cpu, m->window_metric, history, now_ns, one, all);
 	}
 	machine_latency_set(&m->all, all);
 }
@@ -276,7 +277,8 @@ static void add_worst(struct machine *m, const struct snapshot *snap, const stru
 	if (m->worst < 0)
 		m->worst = find_worst(m, false);
 	if (m->worst >= 0 && history)
-		culprit_of_cpu(history, snap, m->cpus[m->worst].number, &m->culprits);
+		culprit_of_cpu(history, snap, m->max_metric, m->cpus[m->worst].number,
+			       &m->culprits);
 }
 
 /* Cuts the sorted CPUs into runs of equal node, and within each of equal (package, L3). */
@@ -327,12 +329,22 @@ static void add_empty_nodes(struct machine *m, const struct snapshot_table *tabl
 	}
 }
 
+static void name_metrics(struct machine *m, const struct snapshot *snap)
+{
+	const char *engine = entity_text(snapshot_find(snap, "host"), "measure_engine");
+	bool is_spin = engine && strcmp(engine, "spin") == 0;
+
+	m->window_metric = is_spin ? "noise_window" : "wakeup_window";
+	m->max_metric = is_spin ? "noise_max_ns" : "wakeup_max_ns";
+}
+
 struct machine *machine_new(const struct snapshot *snap, const struct history *history)
 {
 	struct machine *m = xcalloc(1, sizeof(*m));
 	const struct snapshot_table *cpus = snapshot_table(snap, "cpu");
 	unsigned n = cpus ? cpus->n_entities : 0;
 
+	name_metrics(m, snap);
 	m->cpus = xcalloc(n + 1, sizeof(*m->cpus));
 	m->l3s = xcalloc(n + 1, sizeof(*m->l3s));
 	m->nodes = xcalloc(n + count_entities(snap, "node") + 1, sizeof(*m->nodes));

@@ -60,6 +60,9 @@ struct machine {
 	unsigned n_online, n_measured, n_isolated, n_nohz_full, n_packages, n_cores;
 	bool is_smt;
 	unsigned largest_number;
+	/* Of kind cpu: the histograms of latency (or gaps) and their longest, by the engine that
+	 * measures. Static. */
+	const char *window_metric, *max_metric;
 	struct machine_latency all; /* all measured CPUs together */
 	int busiest;		    /* index of the CPU with the highest busy share; -1: no rates */
 	/* Index of the CPU with the highest third longest wakeup: one stray wakeup makes no worst

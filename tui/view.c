@@ -120,15 +120,16 @@ bool text_contains(const char *text, const char *needle)
 	return n == 0;
 }
 
-unsigned view_max_series(const struct history *history, const char *key, float *ret_points,
+unsigned view_max_series(const struct frame *frame, const char *key, float *ret_points,
 			 unsigned max)
 {
 	struct history_column columns[256];
-	unsigned n =
-		history ? history_columns(history, key, "wakeup_window", 0, columns,
-					  max < ARRAY_SIZE(columns) ? max : ARRAY_SIZE(columns))
-			: 0;
+	unsigned n;
 
+	if (!frame->history || !frame->machine)
+		return 0;
+	n = history_columns(frame->history, key, frame->machine->window_metric, 0, columns,
+			    max < ARRAY_SIZE(columns) ? max : ARRAY_SIZE(columns));
 	for (unsigned i = 0; i < n; i++)
 		ret_points[n - 1 - i] = columns[i].max_ns ? (float)columns[i].max_ns : NAN;
 	return n;

@@ -116,7 +116,7 @@ bool table_command(struct table_state *state, unsigned n_rows, enum command comm
 /* Case-insensitive for ASCII. */
 bool text_contains(const char *text, const char *needle);
 /* The longest wakeup of each second, oldest first, the newest last; returns how many. */
-unsigned view_max_series(const struct history *history, const char *key, float *ret_points,
+unsigned view_max_series(const struct frame *frame, const char *key, float *ret_points,
 			 unsigned max);
 /* The value of metric as text with its role; "-" when the entity has none. */
 enum role entity_format(const struct entity *entity, const char *metric, char *buf, size_t size);

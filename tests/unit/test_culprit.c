@@ -296,14 +296,14 @@ static void an_interrupt_is_named_by_cpu(void **state)
 		snapshot_unref(prev);
 		history_feed(history, snap);
 	}
-	culprit_of_cpu(history, snap, 1, &found);
+	culprit_of_cpu(history, snap, "wakeup_max_ns", 1, &found);
 	assert_int_equal(found.verdict, CULPRIT_FOUND);
 	assert_int_equal(found.n, 1);
 	assert_string_equal(found.list[0].name, "irq 41 eth0-rx-1");
 	assert_true(found.list[0].share > 0.99);
-	culprit_of_cpu(history, snap, 0, &found);
+	culprit_of_cpu(history, snap, "wakeup_max_ns", 0, &found);
 	assert_int_equal(found.verdict, CULPRIT_CALM);
-	culprit_of_cpu(history, snap, 7, &found);
+	culprit_of_cpu(history, snap, "wakeup_max_ns", 7, &found);
 	assert_int_equal(found.verdict, CULPRIT_UNKNOWN);
 	snapshot_unref(snap);
 	sample_free(sample);
