@@ -42,7 +42,7 @@ static int take_view(const char *text, struct dashboard_options *options)
 {
 	if (view_by_name(text) < 0)
 		return cmd_usage("--view",
-				 "there is no view \"%s\": host irq nic memory knobs "
+				 "there is no view \"%s\": host jitter irq nic memory knobs "
 				 "effect table",
 				 text);
 	options->view = text;

@@ -16,14 +16,23 @@ static const struct {
 	uint32_t key;
 	const char *name;
 } names[] = {
-	{KEYCODE_TAB, "Tab"},	   {KEYCODE_CTRL_L, "Ctrl-L"},
-	{KEYCODE_ENTER, "Enter"},  {KEYCODE_CTRL_U, "Ctrl-U"},
-	{KEYCODE_ESC, "Esc"},	   {KEYCODE_BACKSPACE, "Backspace"},
-	{KEYCODE_UP, "Up"},	   {KEYCODE_DOWN, "Down"},
-	{KEYCODE_LEFT, "Left"},	   {KEYCODE_RIGHT, "Right"},
-	{KEYCODE_PAGE_UP, "PgUp"}, {KEYCODE_PAGE_DOWN, "PgDn"},
-	{KEYCODE_HOME, "Home"},	   {KEYCODE_END, "End"},
-	{KEYCODE_DELETE, "Del"},   {KEYCODE_BACKTAB, "Shift-Tab"},
+	{KEYCODE_TAB, "Tab"},
+	{KEYCODE_CTRL_L, "Ctrl-L"},
+	{KEYCODE_ENTER, "Enter"},
+	{KEYCODE_CTRL_U, "Ctrl-U"},
+	{KEYCODE_ESC, "Esc"},
+	{KEYCODE_BACKSPACE, "Backspace"},
+	{KEYCODE_UP, "Up"},
+	{KEYCODE_DOWN, "Down"},
+	{KEYCODE_LEFT, "Left"},
+	{KEYCODE_RIGHT, "Right"},
+	{KEYCODE_PAGE_UP, "PgUp"},
+	{KEYCODE_PAGE_DOWN, "PgDn"},
+	{KEYCODE_SPACE, "Space"},
+	{KEYCODE_HOME, "Home"},
+	{KEYCODE_END, "End"},
+	{KEYCODE_DELETE, "Del"},
+	{KEYCODE_BACKTAB, "Shift-Tab"},
 };
 
 const struct binding *binding_of(enum command command)

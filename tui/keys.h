@@ -13,6 +13,7 @@ enum keycode {
 	KEYCODE_ENTER = 0x0d,
 	KEYCODE_CTRL_U = 0x15,
 	KEYCODE_ESC = 0x1b,
+	KEYCODE_SPACE = 0x20,
 	KEYCODE_BACKSPACE = 0x7f,
 	KEYCODE_UP = 0x200000, /* beyond Unicode from here on */
 	KEYCODE_DOWN,

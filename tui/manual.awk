@@ -23,7 +23,7 @@ function key_names(text,    n, i, part, out)
 BEGIN {
 	split("TAB Tab BACKTAB Shift-Tab ENTER Enter ESC Esc UP Up DOWN Down LEFT Left RIGHT Right " \
 	      "PAGE_UP PgUp PAGE_DOWN PgDn HOME Home END End DELETE Del BACKSPACE Backspace " \
-	      "CTRL_L Ctrl-L CTRL_U Ctrl-U", words, " ")
+	      "CTRL_L Ctrl-L CTRL_U Ctrl-U SPACE Space", words, " ")
 	for (i = 1; i in words; i += 2)
 		named[words[i]] = words[i + 1]
 }

@@ -92,9 +92,7 @@ static void select_by_key(struct ui *ui, uint32_t key)
 		ui_select_view(ui, (unsigned)view);
 	else
 		ui_message(ui, ROLE_TEXT, "view %c (%s) comes with a later version", (char)key,
-			   key == '2'	? "jitter"
-			   : key == '5' ? "vm"
-					: "container");
+			   key == '5' ? "vm" : "container");
 }
 
 static void search(struct ui *ui, const struct frame *frame, int direction)

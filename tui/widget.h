@@ -5,6 +5,7 @@
 #ifndef JT_TUI_WIDGET_H
 #define JT_TUI_WIDGET_H
 
+#include "core/histogram.h"
 #include "tui/surface.h"
 
 /* --- bar: [|||||||||   12%] --- */
@@ -48,6 +49,55 @@ int flow_lines(const struct flow *flow); /* lines used so far */
 /* Wraps text at blanks into lines of at most width columns; returns the number of lines (also when
  * pane is NULL: only counts). */
 int widget_paragraph(const struct pane *pane, int y, enum role role, const char *text, int width);
+
+/* --- heatmap: rows x time --- */
+/* Cells stand for whole seconds of time, counted from boot, so that a picture scrolls by whole
+ * cells and keeps its grouping while it does. */
+struct heatmap {
+	unsigned n_rows, n_slots; /* the newest slot is the last */
+	unsigned slot_s;	  /* seconds of a slot */
+	uint64_t now_ns;
+	uint64_t last_slot; /* slots since boot of the last one */
+	uint64_t *values;   /* ns by row and slot; HEATMAP_* */
+};
+#define HEATMAP_NOTHING 0 /* blank */
+#define HEATMAP_FEW 1	  /* samples, too few for the figure: '?' */
+
+/* back_s: how far before now the picture ends. */
+void heatmap_init(struct heatmap *map, unsigned n_rows, unsigned n_slots, uint64_t now_ns,
+		  unsigned slot_s, uint64_t back_s);
+void heatmap_done(struct heatmap *map);
+/* Spreads the value over the slots of the time it covers; the largest of several counts. */
+void heatmap_add(struct heatmap *map, unsigned row, uint64_t start_ns, uint64_t end_ns,
+		 uint64_t value_ns);
+/* -1: outside. */
+int heatmap_slot(const struct heatmap *map, uint64_t time_ns);
+/* How many items share a row when n_items must do with n_rows. */
+unsigned heatmap_group(unsigned n_items, unsigned n_rows);
+/* Cells at (x, y), one column per slot. level_of: 0 to 7. */
+void widget_heatmap(const struct pane *pane, int x, int y, const struct heatmap *map,
+		    unsigned (*level_of)(uint64_t ns));
+uint32_t heatmap_glyph(const struct pane *pane, unsigned level);
+/* How long ago: "-2m", "now", under the cells; '^' at the slots of marks_ns (CLOCK_MONOTONIC). */
+void widget_heatmap_axis(const struct pane *pane, int x, int y, const struct heatmap *map,
+			 const uint64_t *marks_ns, unsigned n_marks);
+
+/* --- histogram: log latency, log counts --- */
+struct histogram_mark {
+	const char *label; /* "p99" */
+	uint64_t ns;	   /* 0: not drawn */
+};
+/* The span an axis shows: whole 1, 2, 5 steps around the samples. False: no samples. */
+bool histogram_span(const struct histogram *h, uint64_t *ret_low_ns, uint64_t *ret_high_ns);
+/* Shares out the counts over n bins of equal width on the logarithmic axis from low to high. */
+void histogram_bins(const struct histogram *h, uint64_t low_ns, uint64_t high_ns, unsigned n,
+		    double *ret_counts);
+/* 0 for nothing, 1 to max for the logarithm of count up to top: one sample is visible. */
+int histogram_height(double count, double top, int max);
+/* The whole pane: bars with counts at the left, marks, latencies below. Braille, or ASCII. */
+void widget_histogram(const struct pane *pane, const struct histogram *h,
+		      const struct histogram_mark *marks, unsigned n_marks,
+		      unsigned (*level_of)(uint64_t ns));
 
 /* --- table --- */
 struct table_column {

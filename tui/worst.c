@@ -92,7 +92,7 @@ const char *culprit_verdict_text(const struct culprits *found, char *buf, size_t
 {
 	switch (found->verdict) {
 	case CULPRIT_UNKNOWN:
-		snprintf(buf, size, "too few ticks yet to say what disturbs it");
+		snprintf(buf, size, "not measured, or too few ticks yet to say what disturbs it");
 		break;
 	case CULPRIT_CALM:
 		snprintf(buf, size, "no spikes in %u ticks", found->n_ticks);

@@ -393,8 +393,8 @@ void scene_add_trial(struct scene *scene)
 	c->applied_wall_ns = 45240 * NSEC_PER_SEC;
 	cpuset_add(&c->experiment.cpus, 0);
 	cpuset_add(&c->experiment.cpus, 3);
-	c->experiment.apply_start_ns = 1;
-	c->experiment.apply_end_ns = 2;
+	c->experiment.apply_start_ns = scene->frame.now_ns - 23 * NSEC_PER_SEC;
+	c->experiment.apply_end_ns = c->experiment.apply_start_ns + 1;
 	c->result.before = (struct experiment_side){.samples = 20000,
 						    .covered_ns = 10 * NSEC_PER_SEC,
 						    .has_p50 = true,
