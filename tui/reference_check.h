@@ -45,6 +45,10 @@ bool check_is_running(const struct reference_check *check); /* NULL: no */
  * of them is empty. */
 double check_distance(const struct histogram *ours, const struct histogram *theirs,
 		      uint64_t resolution_ns);
+/* Shares out the counts over n bins of equal width on the logarithmic axis from low to high; values
+ * are multiples of resolution_ns, cut off (1: exact), and are spread over what was cut. */
+void check_bins(const struct histogram *h, uint64_t resolution_ns, uint64_t low_ns,
+		uint64_t high_ns, unsigned n, double *ret_counts);
 /* What two samples of one and the same distribution stay below in 95 of 100 cases. Samples of one
  * CPU are not independent, so that a real machine differs from itself by more. */
 double check_distance_by_chance(uint64_t n_ours, uint64_t n_theirs);

@@ -207,6 +207,63 @@ static int draw_confounders(const struct reference_check *check, const struct pa
 	return y + widget_paragraph(in, y, ROLE_DIALOG, check->confounders, in->width);
 }
 
+static void draw_axis(const struct pane *pane, uint64_t low, uint64_t high)
+{
+	int free_from = 0, width = pane->width;
+
+	for (uint64_t unit = 100; unit <= high; unit *= 10) {
+		for (unsigned i = 0; i < 3; i++) {
+			uint64_t ns = unit * (i * i + 1); /* 1, 2, 5 */
+			char text[24] = "|";
+			int x;
+
+			if (ns < low || ns > high)
+				continue;
+			x = (int)(width * log((double)ns / (double)low) /
+				  log((double)high / (double)low));
+			(void)format_ns_short(ns, text + 1, sizeof(text) - 1);
+			if (x < free_from || x + text_columns(text) > width)
+				continue;
+			free_from = pane_text(pane, x, pane->height - 1, ROLE_DIALOG, text) + 1;
+		}
+	}
+}
+
+/* Ours as bars, theirs as a line of dots, on one axis: log latency, log share. */
+static void draw_chart(const struct reference_check *check, const struct pane *pane)
+{
+	unsigned n = pane->width > 2 ? (unsigned)pane->width : 0;
+	_cleanup_(freep) struct histogram *both = xcalloc(1, sizeof(*both));
+	_cleanup_(freep) double *ours = xcalloc(n + 1, sizeof(*ours));
+	_cleanup_(freep) double *theirs = xcalloc(n + 1, sizeof(*theirs));
+	double scale = (double)check->ours.histogram.total / (double)check->theirs.histogram.total;
+	double top = 1;
+	uint64_t low, high;
+	int rows = pane->height - 2;
+
+	*both = check->ours.histogram;
+	histogram_add(both, &check->theirs.histogram);
+	if (!n || !check->ours.histogram.total || !check->theirs.histogram.total ||
+	    !histogram_span(both, &low, &high))
+		return;
+	check_bins(&check->ours.histogram, 1, low, high, n, ours);
+	check_bins(&check->theirs.histogram, check->resolution_ns, low, high, n, theirs);
+	for (unsigned i = 0; i < n; i++)
+		top = fmax(top, fmax(ours[i], theirs[i] * scale));
+	(void)pane_printf(pane, 0, 0, ROLE_DIALOG, "# %s   o %s   (log scales)", check->ours.name,
+			  check->theirs.name);
+	for (unsigned i = 0; i < n; i++) {
+		int a = histogram_height(ours[i], top, rows);
+		int b = histogram_height(theirs[i] * scale, top, rows);
+
+		for (int y = 1; y <= a; y++)
+			pane_put(pane, (int)i, rows + 1 - y, '#', ROLE_OLD);
+		if (b > 0)
+			pane_put(pane, (int)i, rows + 1 - b, 'o', ROLE_NEW);
+	}
+	draw_axis(pane, low, high);
+}
+
 static void draw_result(const struct reference_check *check, const struct pane *pane)
 {
 	int width = pane->width < 78 ? pane->width : pane->width < 120 ? pane->width - 2 : 116;
@@ -218,7 +275,7 @@ static void draw_result(const struct reference_check *check, const struct pane *
 	if (in.height - 1 - notes - y > 4) {
 		struct pane chart = pane_sub(&in, 0, y, in.width, in.height - 1 - notes - y);
 
-		(void)chart;
+		draw_chart(check, &chart);
 		y += chart.height;
 	}
 	(void)draw_confounders(check, &in, y);

@@ -35,8 +35,10 @@ static void draw_heading(const struct jitter_view *state, const struct frame *fr
 	if (frame->why_not_measured)
 		flow_field(&flow, "", ROLE_WARNING, "%s", frame->why_not_measured);
 	else
-		flow_field(&flow, "measured", ROLE_VALUE, "%u of %u cpus", m->n_measured,
-			   m->n_online);
+		flow_field(&flow, "measured", ROLE_VALUE, "%u of %u cpus%s", m->n_measured,
+			   m->n_online,
+			   frame->measuring && frame->measuring->is_shared ? " (we run there too)"
+									   : "");
 	if (n_tags)
 		flow_field(&flow, "", ROLE_MARK, "%u tagged (*)", n_tags);
 	if (state->window == WINDOW_RESET && frame->history && history_reset_ns(frame->history) &&
@@ -257,8 +259,8 @@ const struct view view_jitter = {
 	.key = '2',
 	.summary = "latency of every CPU over time, and what disturbs it",
 	.kinds = "cpu irq",
-	.hints = {COMMAND_PART, COMMAND_WINDOW, COMMAND_TAG, COMMAND_FIGURE, COMMAND_ZOOM,
-		  COMMAND_SORT_RIGHT, COMMAND_SEARCH},
+	.hints = {COMMAND_PART, COMMAND_WINDOW, COMMAND_MEASURE, COMMAND_CHECK, COMMAND_TAG,
+		  COMMAND_FIGURE, COMMAND_ZOOM, COMMAND_SEARCH},
 	.state_size = sizeof(struct jitter_view),
 	.draw = jitter_draw,
 	.command = jitter_command,

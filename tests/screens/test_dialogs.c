@@ -395,6 +395,30 @@ static void test_distance(void **state)
 	assert_true(fabs(check_distance_by_chance(10000, 10000) - 0.0192) < 0.0001);
 }
 
+/* What was cut to whole microseconds is spread over them again: no comb. */
+static void test_bins(void **state)
+{
+	struct histogram h;
+	double counts[24], sum = 0;
+
+	(void)state;
+	histogram_zero(&h);
+	for (unsigned i = 0; i < 9000; i++)
+		histogram_count(&h, 1000 + i % 9 * 1000);
+	check_bins(&h, 1000, 1000, 10000, 24, counts);
+	for (unsigned i = 0; i < ARRAY_SIZE(counts); i++) {
+		assert_true(counts[i] > 50);
+		sum += counts[i];
+	}
+	assert_true(fabs(sum - 9000) < 1e-3);
+	check_bins(&h, 1, 1000, 10000, 24, counts);
+	assert_true(counts[2] < 1); /* taken as exact there are gaps */
+	histogram_zero(&h);
+	histogram_count(&h, 20 * NSEC_PER_SEC);
+	check_bins(&h, 1, 1000, 10000, 24, counts);
+	assert_true(counts[23] == 1); /* the overflow is not lost */
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -415,6 +439,7 @@ int main(void)
 		TEST(test_check),
 		TEST(test_check_result),
 		TEST(test_distance),
+		TEST(test_bins),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
