@@ -10,6 +10,8 @@
 #define MIN_TICKS 8u  /* to say anything at all */
 #define MIN_SPIKES 3u /* chance explains one or two of anything */
 #define MIN_QUIET 4u
+/* Fewer cannot show that nothing moved: the test could hardly have named anything. */
+#define MIN_TICKS_FOR_NOTHING 30u
 #define MIN_SHARE 0.25
 /* A spike is this many times the quiet quarter, and that much above it. */
 #define SPIKE_TIMES 3
@@ -296,6 +298,8 @@ void culprit_judge(const float *latency_ns, unsigned n_ticks,
 	drop_sums(ret);
 	if (ret->n)
 		ret->verdict = CULPRIT_FOUND;
+	else if (ret->n_ticks < MIN_TICKS_FOR_NOTHING)
+		ret->verdict = CULPRIT_TOO_FEW;
 }
 
 /* --- from a history --- */

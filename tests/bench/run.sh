@@ -3,7 +3,8 @@
 # machine vary from run to run, and so nothing here can fail for being slow.
 #
 #   1. CPU time and bytes sent to the terminal per second at 1 Hz on 160x50, beside htop and btop
-#   2. one tick of the sampler for 2, 64, 256 and 1,024 CPUs: CPU time, and instructions counted by
+#   2. what the history of fifteen minutes takes, and the digest every frame is drawn from
+#   3. one tick of the sampler for 2, 64, 256 and 1,024 CPUs: CPU time, and instructions counted by
 #      callgrind (the same number on every run)
 #
 # Usage: run.sh [SECONDS]; needs JT_BUILDDIR with `make bench` run there.
@@ -43,6 +44,18 @@ terminal 'jittertop --no-measure' "$build/jittertop" --no-measure --delay 1
 XDG_CONFIG_HOME=$tmp terminal 'htop' htop -d 10
 XDG_CONFIG_HOME=$tmp terminal 'btop' btop
 terminal 'jittertop (measuring)' "$build/jittertop" --delay 1
+echo
+
+echo "history of 900 s at 1 kHz per CPU, latencies made up: memory; CPU time per snapshot fed; per digest"
+printf '%-28s%20s%20s%20s\n' machine history_mib feed_cpu_ms digest_cpu_ms
+for cpus in 2 64 256 1024; do
+	if figures=$(timeout -k 5 300 "$build/tests/bench/history" $cpus 2>"$tmp/err"); then
+		# shellcheck disable=SC2046 # words by design
+		printf '%-28s' "$cpus CPUs" && printf '%20s' $(sed -E 's/history_bytes=[0-9]+//; s/[a-z_]+=//g' <<<"$figures") && echo
+	else
+		absent "$cpus CPUs" "$(tr '\n' ' ' <"$tmp/err")"
+	fi
+done
 echo
 
 # Each of TICKS is a short one and a full one: the figure is the sum of both.

@@ -189,6 +189,9 @@ static void nothing_moved_is_said(void **state)
 	judge(w);
 	assert_int_equal(w->found.verdict, CULPRIT_NOT_SEEN);
 	assert_int_equal(w->found.n_spikes, 8);
+	w->n = 25; /* 3 spikes: too little to say that nothing did */
+	judge(w);
+	assert_int_equal(w->found.verdict, CULPRIT_TOO_FEW);
 	free(w);
 }
 

@@ -241,6 +241,42 @@ static void fill(struct histogram *h, unsigned n)
 		histogram_count(h, i * 1000);
 }
 
+/* Several in one pass, of a column, and the ranks from above: the same as one by one. */
+static void test_quantiles_agree(void **state)
+{
+	static const double quantiles[] = {0.01, 0.5, 0.99, 0.999};
+	struct arena *arena = arena_new(0);
+	uint64_t several[ARRAY_SIZE(quantiles)], one;
+	struct histogram h;
+
+	(void)state;
+	for (unsigned n = 1; n < 30000; n = n * 3 + 1) {
+		histogram_zero(&h);
+		for (unsigned i = 0; i < n; i++)
+			histogram_count(&h, 1000 + (uint64_t)i * i % 777777);
+		histogram_quantiles(&h, quantiles, ARRAY_SIZE(quantiles), several);
+		for (unsigned i = 0; i < ARRAY_SIZE(quantiles); i++) {
+			const struct histogram_column *column = histogram_pack(&h, arena);
+			bool has = histogram_quantile(&h, quantiles[i], &one);
+
+			assert_int_equal(several[i], has ? one : 0);
+			assert_int_equal(
+				histogram_column_quantile(column, quantiles[i], &several[i]), has);
+			assert_true(!has || several[i] == one);
+		}
+	}
+	histogram_zero(&h);
+	assert_int_equal(histogram_nth_largest(&h, 1), 0);
+	histogram_count(&h, 5000);
+	histogram_count(&h, 90000);
+	histogram_count(&h, 7000000);
+	assert_int_equal(histogram_nth_largest(&h, 1), 7000000);
+	assert_in_range(histogram_nth_largest(&h, 2), 88000, 92000);
+	assert_in_range(histogram_nth_largest(&h, 3), 5000, 5100);
+	assert_int_equal(histogram_nth_largest(&h, 4), 0);
+	arena_free(arena);
+}
+
 static void test_quantile_needs_ten_above(void **state)
 {
 	struct histogram h;
@@ -544,6 +580,7 @@ int main(void)
 		cmocka_unit_test(test_ends_of_the_range),
 		cmocka_unit_test(test_nothing_is_lost),
 		cmocka_unit_test(test_quantiles_match_sorted_samples),
+		cmocka_unit_test(test_quantiles_agree),
 		cmocka_unit_test(test_quantile_needs_ten_above),
 		cmocka_unit_test(test_quantile_of_one_is_the_exact_maximum),
 		cmocka_unit_test(test_add),
