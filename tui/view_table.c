@@ -1,6 +1,6 @@
 /*
  * The generic table: any kind of entity, its columns from the metrics that have a title. The irq
- * and nic views are this table with a fixed kind; the table view lets the user choose the kind.
+ * view is this table with a fixed kind; the table view lets the user choose the kind.
  */
 #include <math.h>
 #include <stdio.h>
@@ -394,7 +394,7 @@ static const char *table_wants(const struct view *view, const void *arg)
 	.command = table_view_command, .search = table_search, .click = table_click,               \
 	.wants = table_wants, .done = table_done, .kinds = "*", .select = table_select
 
-extern const struct view view_irq, view_nic, view_table;
+extern const struct view view_irq, view_table;
 
 const struct view view_irq = {
 	.name = "irq",
@@ -403,16 +403,6 @@ const struct view view_irq = {
 	.kind = "irq",
 	.selects = "irq",
 	.hints = {COMMAND_SEARCH, COMMAND_SORT_RIGHT, COMMAND_INVERT, COMMAND_EDIT},
-	TABLE_VIEW,
-};
-
-const struct view view_nic = {
-	.name = "nic",
-	.key = '4',
-	.summary = "network interfaces",
-	.kind = "nic",
-	.selects = "nic",
-	.hints = {COMMAND_SEARCH, COMMAND_SORT_RIGHT, COMMAND_INVERT},
 	TABLE_VIEW,
 };
 

@@ -11,7 +11,20 @@
 #define START_NS (1000 * NSEC_PER_SEC)
 #define GIB (UINT64_C(1) << 30)
 
-enum { SET_HOST, SET_PACKAGE, SET_NODE, SET_CORE, SET_CPU, SET_IRQ, SET_NIC, SET_POOL, SETS };
+enum {
+	SET_HOST,
+	SET_PACKAGE,
+	SET_NODE,
+	SET_CORE,
+	SET_CPU,
+	SET_IRQ,
+	SET_NIC,
+	SET_POOL,
+	SET_QUEUE,
+	SET_VF,
+	SET_PORT,
+	SETS
+};
 
 enum {
 	HOST_NAME,
@@ -62,6 +75,9 @@ enum {
 	CPU_SWITCHES,
 	CPU_IRQS,
 	CPU_NET_RX,
+	CPU_SOFTNET,
+	CPU_SOFTNET_DROPS,
+	CPU_SOFTNET_SQUEEZED,
 	CPU_WINDOW,
 	CPU_P99,
 	CPU_MAX,
@@ -80,6 +96,9 @@ static const struct metric cpu_metrics[] = {
 	[CPU_IDLE] = {"idle_ns", METRIC_COUNTER, UNIT_NS, "", "idle"},
 	[CPU_SWITCHES] = {"switches", METRIC_COUNTER, UNIT_COUNT, "", "switches"},
 	[CPU_IRQS] = {"irqs", METRIC_COUNTER, UNIT_COUNT, "", "irqs"},
+	[CPU_SOFTNET] = {"softnet_packets", METRIC_COUNTER, UNIT_COUNT, "", NULL},
+	[CPU_SOFTNET_DROPS] = {"softnet_drops", METRIC_COUNTER, UNIT_COUNT, "", NULL},
+	[CPU_SOFTNET_SQUEEZED] = {"softnet_squeezed", METRIC_COUNTER, UNIT_COUNT, "", NULL},
 	[CPU_NET_RX] = {"softirq_net_rx", METRIC_COUNTER, UNIT_COUNT, "", NULL},
 	[CPU_WINDOW] = {"wakeup_window", METRIC_HISTOGRAM, UNIT_NS, "", NULL},
 	[CPU_P99] = {"wakeup_p99_ns", METRIC_GAUGE, UNIT_NS, "", "p99"},
@@ -95,11 +114,78 @@ static const struct metric irq_metrics[] = {
 	[IRQ_PER_CPU] = {"per_cpu", METRIC_PER_CPU, UNIT_COUNT, "", NULL},
 };
 
-enum { NIC_DRIVER, NIC_NODE, NIC_SPEED };
+enum {
+	NIC_DRIVER,
+	NIC_NODE,
+	NIC_SPEED,
+	NIC_STATE,
+	NIC_PCI,
+	NIC_RX_PACKETS,
+	NIC_TX_PACKETS,
+	NIC_RX_BYTES,
+	NIC_RX_MISSED,
+	NIC_RING,
+	NIC_RING_MAX,
+	NIC_ADAPTIVE,
+	NIC_COALESCE,
+	NIC_FEATURES,
+};
 static const struct metric nic_metrics[] = {
 	[NIC_DRIVER] = {"driver", METRIC_TEXT, UNIT_NONE, "", "driver"},
 	[NIC_NODE] = {"node_id", METRIC_GAUGE, UNIT_NONE, "", "node"},
 	[NIC_SPEED] = {"speed_bits_per_s", METRIC_GAUGE, UNIT_NONE, "", NULL},
+	[NIC_STATE] = {"state", METRIC_TEXT, UNIT_NONE, "", NULL},
+	[NIC_PCI] = {"pci_address", METRIC_TEXT, UNIT_NONE, "", NULL},
+	[NIC_RX_PACKETS] = {"rx_packets", METRIC_COUNTER, UNIT_COUNT, "", NULL},
+	[NIC_TX_PACKETS] = {"tx_packets", METRIC_COUNTER, UNIT_COUNT, "", NULL},
+	[NIC_RX_BYTES] = {"rx_bytes", METRIC_COUNTER, UNIT_BYTES, "", NULL},
+	[NIC_RX_MISSED] = {"rx_missed", METRIC_COUNTER, UNIT_COUNT, "", NULL},
+	[NIC_RING] = {"ring_rx", METRIC_GAUGE, UNIT_COUNT, "", NULL},
+	[NIC_RING_MAX] = {"ring_rx_max", METRIC_GAUGE, UNIT_COUNT, "", NULL},
+	[NIC_ADAPTIVE] = {"adaptive_rx", METRIC_BOOL, UNIT_NONE, "", NULL},
+	[NIC_COALESCE] = {"coalesce_rx_ns", METRIC_GAUGE, UNIT_NS, "", NULL},
+	[NIC_FEATURES] = {"features", METRIC_TEXT, UNIT_NONE, "", NULL},
+};
+
+enum {
+	QUEUE_DIRECTION,
+	QUEUE_PACKETS,
+	QUEUE_BYTES,
+	QUEUE_DROPS,
+	QUEUE_NAPI,
+	QUEUE_IRQ,
+	QUEUE_CPUS,
+	QUEUE_HOW,
+	QUEUE_RPS,
+	QUEUE_SOURCE
+};
+static const struct metric queue_metrics[] = {
+	[QUEUE_DIRECTION] = {"direction", METRIC_TEXT, UNIT_NONE, "", NULL},
+	[QUEUE_PACKETS] = {"packets", METRIC_COUNTER, UNIT_COUNT, "", "packets"},
+	[QUEUE_BYTES] = {"bytes", METRIC_COUNTER, UNIT_BYTES, "", "bytes"},
+	[QUEUE_DROPS] = {"drops", METRIC_COUNTER, UNIT_COUNT, "", "drops"},
+	[QUEUE_NAPI] = {"napi_id", METRIC_GAUGE, UNIT_NONE, "", NULL},
+	[QUEUE_IRQ] = {"irq", METRIC_GAUGE, UNIT_NONE, "", "irq"},
+	[QUEUE_CPUS] = {"irq_cpus", METRIC_CPUSET, UNIT_NONE, "", "cpus"},
+	[QUEUE_HOW] = {"how", METRIC_TEXT, UNIT_NONE, "", NULL},
+	[QUEUE_RPS] = {"rps_cpus", METRIC_CPUSET, UNIT_NONE, "", NULL},
+	[QUEUE_SOURCE] = {"source", METRIC_TEXT, UNIT_NONE, "", NULL},
+};
+
+enum { VF_MAC, VF_LINK, VF_DRIVER };
+static const struct metric vf_metrics[] = {
+	[VF_MAC] = {"mac", METRIC_TEXT, UNIT_NONE, "", "mac"},
+	[VF_LINK] = {"link_state", METRIC_TEXT, UNIT_NONE, "", "link"},
+	[VF_DRIVER] = {"driver", METRIC_TEXT, UNIT_NONE, "", "driver"},
+};
+
+enum { PORT_DEVICE, PORT_LINK, PORT_RX, PORT_TX, PORT_MISSED };
+static const struct metric port_metrics[] = {
+	[PORT_DEVICE] = {"device", METRIC_TEXT, UNIT_NONE, "", "device"},
+	[PORT_LINK] = {"link", METRIC_TEXT, UNIT_NONE, "", "link"},
+	[PORT_RX] = {"rx_packets", METRIC_COUNTER, UNIT_COUNT, "", NULL},
+	[PORT_TX] = {"tx_packets", METRIC_COUNTER, UNIT_COUNT, "", NULL},
+	[PORT_MISSED] = {"rx_missed", METRIC_COUNTER, UNIT_COUNT, "", NULL},
 };
 
 enum { POOL_SIZE, POOL_TOTAL, POOL_FREE, POOL_RESERVED, POOL_SURPLUS };
@@ -116,10 +202,12 @@ static const struct metric pool_metrics[] = {
 		name, array, ARRAY_SIZE(array)                                                     \
 	}
 static const struct metric_set sets[SETS] = {
-	[SET_HOST] = SET("host", host_metrics), [SET_PACKAGE] = SET("package", cpus_metric),
-	[SET_NODE] = SET("node", node_metrics), [SET_CORE] = SET("core", cpus_metric),
-	[SET_CPU] = SET("cpu", cpu_metrics),	[SET_IRQ] = SET("irq", irq_metrics),
-	[SET_NIC] = SET("nic", nic_metrics),	[SET_POOL] = SET("hugepool", pool_metrics),
+	[SET_HOST] = SET("host", host_metrics),	     [SET_PACKAGE] = SET("package", cpus_metric),
+	[SET_NODE] = SET("node", node_metrics),	     [SET_CORE] = SET("core", cpus_metric),
+	[SET_CPU] = SET("cpu", cpu_metrics),	     [SET_IRQ] = SET("irq", irq_metrics),
+	[SET_NIC] = SET("nic", nic_metrics),	     [SET_POOL] = SET("hugepool", pool_metrics),
+	[SET_QUEUE] = SET("queue", queue_metrics),   [SET_VF] = SET("vf", vf_metrics),
+	[SET_PORT] = SET("dpdk_port", port_metrics),
 };
 
 static const struct probe scene_probe = {
@@ -231,6 +319,11 @@ static void add_cpu(struct sample *s, const struct scene_options *o, const struc
 	sample_u64(row, CPU_SWITCHES, tick * (1200 + cpu));
 	sample_u64(row, CPU_IRQS, tick * 40 + (cpu == victim(o) ? shots(tick) * 12000 : 0));
 	sample_u64(row, CPU_NET_RX, tick * 10 + (cpu == victim(o) ? shots(tick) * 9000 : 0));
+	if (o->has_network) {
+		sample_u64(row, CPU_SOFTNET, tick * (cpu == 3 ? 31000 : 12));
+		sample_u64(row, CPU_SOFTNET_DROPS, 0);
+		sample_u64(row, CPU_SOFTNET_SQUEEZED, tick * (cpu == 3 ? 21 : 0));
+	}
 	if (o->is_measured)
 		add_latency(s, row, o, cpu, tick);
 }
@@ -275,6 +368,80 @@ static void add_devices(struct sample *s, const struct scene_options *o, unsigne
 	sample_u64(row, NIC_SPEED, UINT64_C(10000000000));
 }
 
+/* queue:eth0/rx-1 on irq 41 of CPU 3, which is isolated; -1: no interrupt known. */
+static void add_queue(struct sample *s, const char *parent, const char *name, int irq,
+		      const char *cpus, uint64_t packets, uint64_t drops)
+{
+	struct sample_row *row = sample_row(s, SET_QUEUE, parent, name, "queue:%s/%s",
+					    strchr(parent, ':') + 1, name);
+
+	sample_text(s, row, QUEUE_DIRECTION, name[0] == 'r' ? "rx" : "tx");
+	sample_u64(row, QUEUE_PACKETS, packets);
+	sample_u64(row, QUEUE_BYTES, packets * 800);
+	sample_u64(row, QUEUE_DROPS, drops);
+	if (name[0] == 'r')
+		sample_text(s, row, QUEUE_RPS, "");
+	if (irq < 0)
+		return;
+	sample_u64(row, QUEUE_NAPI, 8192 + (unsigned)irq);
+	sample_u64(row, QUEUE_IRQ, (unsigned)irq);
+	sample_text(s, row, QUEUE_CPUS, cpus);
+	sample_text(s, row, QUEUE_HOW, "napi-get");
+	sample_text(s, row, QUEUE_SOURCE, "qstats");
+}
+
+static void add_interface(struct sample *s, const char *name, unsigned node, unsigned tick)
+{
+	struct sample_row *row = sample_row(s, SET_NIC, "host", name, "nic:%s", name);
+
+	sample_text(s, row, NIC_DRIVER, "ice");
+	sample_u64(row, NIC_NODE, node);
+	sample_u64(row, NIC_SPEED, node ? UINT64_C(25000000000) : UINT64_C(10000000000));
+	sample_text(s, row, NIC_STATE, node ? "down" : "up");
+	sample_text(s, row, NIC_PCI, node ? "0000:af:00.0" : "0000:3b:00.0");
+	sample_u64(row, NIC_RX_PACKETS, tick * (node ? 0 : 31000));
+	sample_u64(row, NIC_TX_PACKETS, tick * (node ? 0 : 9000));
+	sample_u64(row, NIC_RX_BYTES, tick * (node ? 0 : UINT64_C(24000000)));
+	sample_u64(row, NIC_RX_MISSED, tick * (node ? 0 : 17));
+	sample_u64(row, NIC_RING, 512);
+	sample_u64(row, NIC_RING_MAX, 4096);
+	sample_bool(row, NIC_ADAPTIVE, node == 0);
+	sample_u64(row, NIC_COALESCE, 50000);
+	sample_text(s, row, NIC_FEATURES, "rx-checksum tx-checksum tso gro");
+}
+
+static void add_network(struct sample *s, unsigned tick)
+{
+	struct sample_row *row;
+
+	add_interface(s, "eth0", 0, tick);
+	add_queue(s, "nic:eth0", "rx-0", 43, "1", tick * 1000, 0);
+	add_queue(s, "nic:eth0", "rx-1", 41, "3", tick * 30000, tick * 17);
+	add_queue(s, "nic:eth0", "tx-0", -1, NULL, tick * 10, 0);
+	add_queue(s, "nic:eth0", "tx-1", 42, "3", tick * 9000, 0);
+	row = sample_row(s, SET_VF, "nic:eth0", NULL, "vf:eth0/0");
+	sample_text(s, row, VF_MAC, "02:00:00:00:00:10");
+	sample_text(s, row, VF_LINK, "auto");
+	sample_text(s, row, VF_DRIVER, "vfio-pci");
+	add_interface(s, "eth1", 1, tick);
+	add_queue(s, "nic:eth1", "rx-0", 50, "1", 0, 0);
+	add_queue(s, "nic:eth1", "tx-0", 50, "1", 0, 0);
+	row = sample_row(s, SET_NIC, "host", "lo", "nic:lo");
+	sample_text(s, row, NIC_STATE, "unknown");
+	sample_u64(row, NIC_RX_PACKETS, 58);
+	add_queue(s, "nic:lo", "rx-0", -1, NULL, 58, 0);
+	add_queue(s, "nic:lo", "tx-0", -1, NULL, 58, 0);
+	row = sample_row(s, SET_PORT, "host", NULL, "dpdk_port:rte/0");
+	sample_text(s, row, PORT_DEVICE, "net_null0");
+	sample_text(s, row, PORT_LINK, "UP");
+	sample_u64(row, PORT_RX, tick * UINT64_C(14000000));
+	sample_u64(row, PORT_TX, tick * UINT64_C(14000000));
+	sample_u64(row, PORT_MISSED, 0);
+	row = sample_row(s, SET_QUEUE, "dpdk_port:rte/0", NULL, "queue:dpdk/rte/0/rx-0");
+	sample_text(s, row, QUEUE_DIRECTION, "rx");
+	sample_u64(row, QUEUE_PACKETS, tick * UINT64_C(14000000));
+}
+
 static const struct snapshot *take(struct scene *scene, const struct scene_options *o,
 				   const struct snapshot *prev, unsigned tick)
 {
@@ -289,6 +456,8 @@ static const struct snapshot *take(struct scene *scene, const struct scene_optio
 		add_node(sample, n);
 	add_cpus(sample, o, tick);
 	add_devices(sample, o, tick);
+	if (o->has_network)
+		add_network(sample, tick);
 	sample_finish(sample, 0);
 	/* 12:34 in UTC, whatever TZ: the tests set it. */
 	snap = snapshot_build(scene->schema, prev, samples, 1, now,

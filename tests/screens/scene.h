@@ -11,6 +11,7 @@
 struct scene_options {
 	unsigned packages, nodes, l3s, cores, threads; /* nodes per package, l3s per node, ... */
 	bool is_measured;
+	bool has_network; /* queues, VFs, a second interface, a DPDK port */
 };
 
 struct scene {

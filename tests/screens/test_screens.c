@@ -48,6 +48,11 @@ struct screen {
 		8, 2, 4, 8, 2, true                                                                \
 	} /* 1,024 CPUs */
 
+#define NETWORK                                                                                    \
+	{                                                                                          \
+		1, 2, 1, 4, 2, true, true                                                          \
+	}
+
 static const struct screen screens[] = {
 	{.name = "host-2-80x24",
 	 .columns = 80,
@@ -219,9 +224,39 @@ static const struct screen screens[] = {
 	{.name = "nic-80x24",
 	 .columns = 80,
 	 .rows = 24,
-	 .machine = SMALL,
+	 .machine = NETWORK,
+	 .view = "nic",
+	 .keys = "jj"},
+	{.name = "nic-160x50",
+	 .columns = 160,
+	 .rows = 50,
+	 .machine = NETWORK,
 	 .view = "nic",
 	 .keys = ""},
+	{.name = "nic-40x10",
+	 .columns = 40,
+	 .rows = 10,
+	 .machine = NETWORK,
+	 .view = "nic",
+	 .keys = "jj"},
+	{.name = "nic-dpdk-80x24",
+	 .columns = 80,
+	 .rows = 24,
+	 .machine = NETWORK,
+	 .view = "nic",
+	 .keys = "G"},
+	{.name = "nic-softnet-80x24",
+	 .columns = 80,
+	 .rows = 24,
+	 .machine = NETWORK,
+	 .view = "nic",
+	 .keys = "p"},
+	{.name = "nic-closed-80x24",
+	 .columns = 80,
+	 .rows = 24,
+	 .machine = NETWORK,
+	 .view = "nic",
+	 .keys = "tts"},
 	{.name = "memory-80x24",
 	 .columns = 80,
 	 .rows = 24,
@@ -519,8 +554,9 @@ static void test_screen(void **state)
 /* Every view and dialog at every small size: clipped, never outside, never a crash. */
 static void test_all_sizes(void **state)
 {
-	static const char *const keys[] = {"", "?", "e", "/x\r", "G", "jkhl", "m\t ", "m ", "C"};
-	static const struct scene_options machine = {2, 1, 2, 10, 2, true};
+	static const char *const keys[] = {"",	   "?",	   "e",	 "/x\r", "G",
+					   "jkhl", "m\t ", "m ", "C",	 "tjs/rx-1\rp"};
+	static const struct scene_options machine = {2, 1, 2, 10, 2, true, true};
 	struct scene scene;
 
 	(void)state;
