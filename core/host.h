@@ -81,6 +81,12 @@ int host_listf(struct host *host, struct host_names *ret, const char *fmt, ...)
 	_printf_(3, 4) _must_check_;
 void host_names_done(struct host_names *names);
 
+/* Eight bytes at an offset of a device file (dev/cpu/0/msr), as the machine orders them. Recorded
+ * as text in PATH@OFFSET (hexadecimal: dev/cpu/0/msr@34), which is where captured and fake hosts
+ * have it. */
+int host_read_device_u64f(struct host *host, uint64_t *ret, uint64_t offset, const char *fmt, ...)
+	_printf_(4, 5) _must_check_;
+
 /* --- files read every tick: the fd stays open and is pread, the buffer grows and is reused --- */
 struct host_file;
 int host_file_openf(struct host *host, struct host_file **ret, const char *fmt, ...)
