@@ -285,6 +285,7 @@ static void emit(const struct queue_nic *nic, const struct queue *queue, struct 
 	(void)snprintf(parent, sizeof(parent), "nic:%.40s", nic->name);
 	(void)snprintf(name, sizeof(name), "%s-%u", direction, queue->index);
 	row = sample_row(out, 0, parent, name, "queue:%s/%s", nic->name, name);
+	row->identity = nic->ifindex; /* a name that is used again starts without rates */
 	for (unsigned c = 0; c < QUEUE_COUNTERS; c++) {
 		if (queue->has[c])
 			sample_u64(row, counter_metrics[c], queue->counters[c]);
