@@ -158,7 +158,8 @@ struct irq_threads {
 	unsigned n, n_others;
 	unsigned next; /* round robin */
 	uint64_t listed_ns;
-	int error; /* negative errno of the list */
+	bool has_names; /* some thread's name could be read */
+	int error;	/* negative errno of the list */
 };
 void irq_threads_read(struct irq_threads *threads, struct irq_table *table, struct host *host,
 		      struct sample *out);

@@ -3,6 +3,7 @@
  * The children of kthreadd are all kernel threads there are; a list of all processes serves where
  * the kernel cannot tell them (CONFIG_PROC_CHILDREN).
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -125,13 +126,15 @@ static bool read_stat(struct irq_thread *thread, struct host *host)
 	return true;
 }
 
-static bool is_irq_thread(struct host *host, unsigned pid)
+static bool is_irq_thread(struct irq_threads *threads, struct host *host, unsigned pid)
 {
 	char comm[64];
 	unsigned irq;
 
-	return host_readf(host, comm, sizeof(comm), "proc/%u/comm", pid) >= 0 &&
-	       irq_of_name(comm, &irq);
+	if (host_readf(host, comm, sizeof(comm), "proc/%u/comm", pid) < 0)
+		return false;
+	threads->has_names = true;
+	return irq_of_name(comm, &irq);
 }
 
 static bool is_known_other(const struct irq_threads *threads, unsigned pid)
@@ -149,7 +152,7 @@ static void look_at(struct irq_threads *threads, struct host *host, const struct
 	for (unsigned i = 0; i < pids->n; i++) {
 		unsigned pid = pids->at[i];
 
-		if (is_known_other(threads, pid) || !is_irq_thread(host, pid)) {
+		if (is_known_other(threads, pid) || !is_irq_thread(threads, host, pid)) {
 			others[n_others++] = pid;
 			continue;
 		}
@@ -172,6 +175,9 @@ static void list_threads(struct irq_threads *threads, struct host *host)
 	threads->error = list_pids(threads, host, &pids);
 	if (threads->error == 0)
 		look_at(threads, host, &pids);
+	/* A capture without processes does not say that there was none. */
+	if (threads->error == 0 && !threads->has_names)
+		threads->error = -ENOENT;
 	free(pids.at);
 }
 

@@ -185,7 +185,8 @@ static void format_per_cpu(const struct per_cpu *vector, char *buf, size_t size)
 	size_t at = 0;
 	char number[32];
 
-	snprintf(buf, size, "%s", n_known ? "0/s" : "-");
+	/* No cell at all: there never was one. */
+	snprintf(buf, size, "%s", n_known || !vector->n ? "0/s" : "-");
 	for (unsigned i = 0; i < n && at < size; i++)
 		at += (size_t)snprintf(
 			buf + at, size - at, "%s%u:%s/s", i ? " " : "", top[i]->cpu,
@@ -263,7 +264,7 @@ static double per_cpu_most(const struct per_cpu *vector)
 	const struct per_cpu_cell *top[PER_CPU_SHOWN];
 	unsigned n_busy, n_known, n = per_cpu_busiest(vector, top, &n_busy, &n_known);
 
-	return n ? top[0]->rate : n_known ? 0 : (double)NAN;
+	return n ? top[0]->rate : n_known || !vector->n ? 0 : (double)NAN;
 }
 
 double metric_order(const struct metric *metric, const struct value *value, double rate)

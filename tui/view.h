@@ -68,7 +68,6 @@ struct view {
 	const char *name; /* also for --view */
 	char key;	  /* '0' to '9' */
 	const char *summary;
-	const char *kind;      /* for views made of the generic table; else NULL */
 	const char *kinds;     /* blank-separated kinds to ask on-demand probes for; "*": the view's
 				  wants() says */
 	enum command hints[8]; /* commands shown in the bottom bar, COMMAND_NONE ends */

@@ -1,6 +1,6 @@
 /*
- * The generic table: any kind of entity, its columns from the metrics that have a title. The irq
- * view is this table with a fixed kind; the table view lets the user choose the kind.
+ * The table view: any kind of entity, its columns from the metrics that have a title; left and
+ * right choose the kind.
  */
 #include <math.h>
 #include <stdio.h>
@@ -32,10 +32,9 @@ static void table_init(const struct view *view, void *arg)
 {
 	struct table_view *state = arg;
 
-	/* Interrupts: what fires most comes first, whatever the machine's size. */
-	state->table.sort_column = view->kind && strcmp(view->kind, "irq") == 0 ? 1 : -1;
-	state->table.is_descending = state->table.sort_column > 0;
-	snprintf(state->kind_name, sizeof(state->kind_name), "%s", view->kind ? view->kind : "cpu");
+	(void)view;
+	state->table.sort_column = -1;
+	snprintf(state->kind_name, sizeof(state->kind_name), "cpu");
 }
 
 static void table_done(void *arg)
@@ -224,17 +223,15 @@ static void table_draw_view(const struct view *view, void *arg, const struct fra
 {
 	struct table_view *state = arg;
 	struct table_source source;
-	struct pane area = *pane;
+	struct pane area = pane_sub(pane, 0, 1, -1, -1);
 	struct table table;
 
+	(void)view;
 	if (!prepare(state, frame, &source)) {
 		(void)pane_text(pane, 0, 0, ROLE_DIM, "no such kind of entity here");
 		return;
 	}
-	if (!view->kind) {
-		draw_kinds(state, frame, pane);
-		area = pane_sub(pane, 0, 1, -1, -1);
-	}
+	draw_kinds(state, frame, pane);
 	table = (struct table){source.columns, source.n_columns, state->n_rows,
 			       cell,	       &source,		 empty_reason(frame, source.kind)};
 	if (state->table.layout_for != (int)source.kind->index + 1) {
@@ -292,6 +289,7 @@ static bool table_view_command(const struct view *view, void *arg, const struct 
 	struct table_view *state = arg;
 	struct table_source source;
 
+	(void)view;
 	if (!prepare(state, frame, &source))
 		return false;
 	if (table_command(&state->table, state->n_rows, command)) {
@@ -303,7 +301,7 @@ static bool table_view_command(const struct view *view, void *arg, const struct 
 		sort_command(state, &source, command);
 		return true;
 	}
-	if (!view->kind && (command == COMMAND_LEFT || command == COMMAND_RIGHT)) {
+	if (command == COMMAND_LEFT || command == COMMAND_RIGHT) {
 		change_kind(state, frame, command == COMMAND_LEFT ? -1 : 1);
 		return true;
 	}
@@ -354,9 +352,10 @@ static void table_click(const struct view *view, void *arg, const struct frame *
 	struct table_view *state = arg;
 	unsigned row;
 
+	(void)view;
 	(void)frame;
 	(void)x;
-	y -= 1 + !view->kind;
+	y -= 2;
 	if (y < 0)
 		return;
 	row = state->table.top + (unsigned)y;
@@ -373,7 +372,8 @@ static bool table_select(const struct view *view, void *arg, const struct frame 
 	struct table_view *state = arg;
 	const struct entity *entity = frame->snap ? snapshot_find(frame->snap, key) : NULL;
 
-	if (!entity || (view->kind && strcmp(view->kind, entity->kind->name) != 0))
+	(void)view;
+	if (!entity)
 		return false;
 	if (strcmp(state->kind_name, entity->kind->name) != 0) {
 		snprintf(state->kind_name, sizeof(state->kind_name), "%s", entity->kind->name);
@@ -389,22 +389,7 @@ static const char *table_wants(const struct view *view, const void *arg)
 	return ((const struct table_view *)arg)->kind_name;
 }
 
-#define TABLE_VIEW                                                                                 \
-	.state_size = sizeof(struct table_view), .init = table_init, .draw = table_draw_view,      \
-	.command = table_view_command, .search = table_search, .click = table_click,               \
-	.wants = table_wants, .done = table_done, .kinds = "*", .select = table_select
-
-extern const struct view view_irq, view_table;
-
-const struct view view_irq = {
-	.name = "irq",
-	.key = '3',
-	.summary = "interrupts: rate, action, affinity",
-	.kind = "irq",
-	.selects = "irq",
-	.hints = {COMMAND_SEARCH, COMMAND_SORT_RIGHT, COMMAND_INVERT, COMMAND_EDIT},
-	TABLE_VIEW,
-};
+extern const struct view view_table;
 
 const struct view view_table = {
 	.name = "table",
@@ -412,5 +397,14 @@ const struct view view_table = {
 	.summary = "any kind of thing as a table",
 	.selects = "*",
 	.hints = {COMMAND_SEARCH, COMMAND_SORT_RIGHT, COMMAND_INVERT, COMMAND_EDIT},
-	TABLE_VIEW,
+	.state_size = sizeof(struct table_view),
+	.init = table_init,
+	.draw = table_draw_view,
+	.command = table_view_command,
+	.search = table_search,
+	.click = table_click,
+	.wants = table_wants,
+	.done = table_done,
+	.kinds = "*",
+	.select = table_select,
 };

@@ -18,6 +18,7 @@ enum {
 	SET_CORE,
 	SET_CPU,
 	SET_IRQ,
+	SET_ARCH,
 	SET_NIC,
 	SET_POOL,
 	SET_QUEUE,
@@ -105,13 +106,40 @@ static const struct metric cpu_metrics[] = {
 	[CPU_MAX] = {"wakeup_max_ns", METRIC_GAUGE, UNIT_NS, "", NULL},
 };
 
-enum { IRQ_COUNT, IRQ_AFFINITY, IRQ_EFFECTIVE, IRQ_CHIP, IRQ_PER_CPU };
+enum {
+	IRQ_COUNT,
+	IRQ_AFFINITY,
+	IRQ_EFFECTIVE,
+	IRQ_CHIP,
+	IRQ_PENDING,
+	IRQ_PER_CPU,
+	IRQ_MANAGED,
+	IRQ_NODE,
+	IRQ_THREADS,
+	IRQ_THREAD_PID,
+	IRQ_POLICY,
+	IRQ_PRIORITY
+};
 static const struct metric irq_metrics[] = {
 	[IRQ_COUNT] = {"count", METRIC_COUNTER, UNIT_COUNT, "", "rate"},
 	[IRQ_AFFINITY] = {"affinity", METRIC_CPUSET, UNIT_NONE, "", "affinity"},
 	[IRQ_EFFECTIVE] = {"effective", METRIC_CPUSET, UNIT_NONE, "", "effective"},
 	[IRQ_CHIP] = {"chip", METRIC_TEXT, UNIT_NONE, "", "chip"},
-	[IRQ_PER_CPU] = {"per_cpu", METRIC_PER_CPU, UNIT_COUNT, "", NULL},
+	[IRQ_PENDING] = {"pending", METRIC_BOOL, UNIT_NONE, "", "pending"},
+	[IRQ_PER_CPU] = {"per_cpu", METRIC_PER_CPU, UNIT_COUNT, "", "top cpus"},
+	[IRQ_MANAGED] = {"managed", METRIC_TEXT, UNIT_NONE, "", "managed"},
+	[IRQ_NODE] = {"node_id", METRIC_GAUGE, UNIT_NONE, "", "node"},
+	[IRQ_THREADS] = {"threads", METRIC_GAUGE, UNIT_COUNT, "", NULL},
+	[IRQ_THREAD_PID] = {"thread_pid", METRIC_GAUGE, UNIT_NONE, "", NULL},
+	[IRQ_POLICY] = {"thread_policy", METRIC_TEXT, UNIT_NONE, "", NULL},
+	[IRQ_PRIORITY] = {"thread_priority", METRIC_GAUGE, UNIT_NONE, "", "thread"},
+};
+
+enum { ARCH_COUNT, ARCH_PER_CPU, ARCH_DESCRIPTION };
+static const struct metric arch_metrics[] = {
+	[ARCH_COUNT] = {"count", METRIC_COUNTER, UNIT_COUNT, "", "rate"},
+	[ARCH_PER_CPU] = {"per_cpu", METRIC_PER_CPU, UNIT_COUNT, "", "top cpus"},
+	[ARCH_DESCRIPTION] = {"description", METRIC_TEXT, UNIT_NONE, "", NULL},
 };
 
 enum {
@@ -207,7 +235,7 @@ static const struct metric_set sets[SETS] = {
 	[SET_CPU] = SET("cpu", cpu_metrics),	     [SET_IRQ] = SET("irq", irq_metrics),
 	[SET_NIC] = SET("nic", nic_metrics),	     [SET_POOL] = SET("hugepool", pool_metrics),
 	[SET_QUEUE] = SET("queue", queue_metrics),   [SET_VF] = SET("vf", vf_metrics),
-	[SET_PORT] = SET("dpdk_port", port_metrics),
+	[SET_PORT] = SET("dpdk_port", port_metrics), [SET_ARCH] = SET("irq_arch", arch_metrics),
 };
 
 static const struct probe scene_probe = {
@@ -345,23 +373,59 @@ static void add_cpus(struct sample *s, const struct scene_options *o, unsigned t
 	}
 }
 
+static void add_irq_thread(struct sample *s, struct sample_row *row, bool is_threaded)
+{
+	sample_u64(row, IRQ_THREADS, is_threaded);
+	if (!is_threaded)
+		return;
+	sample_u64(row, IRQ_THREAD_PID, 50);
+	sample_text(s, row, IRQ_POLICY, "fifo");
+	sample_u64(row, IRQ_PRIORITY, 50);
+}
+
+/* All at the victim, one of them is what it is shot with; the last one comes a little to the next
+ * CPU too. */
+static void add_irq_cpus(struct sample *s, struct sample_row *row, const struct scene_options *o,
+			 unsigned i, unsigned tick)
+{
+	const struct per_cpu_cell cells[] = {
+		{.cpu = victim(o), .count = tick * i * i * 300 + (i == 2 ? shots(tick) * 9000 : 0)},
+		{.cpu = victim(o) + 1, .count = i == 3 ? tick : 0}};
+
+	sample_u64(row, IRQ_COUNT, cells[0].count + cells[1].count);
+	sample_per_cpu(s, row, IRQ_PER_CPU, 1, cells, 2);
+	sample_bool(row, IRQ_PENDING, i == 2);
+	sample_text(s, row, IRQ_MANAGED, i == 1 ? "yes" : i == 2 ? "no" : "unknown");
+	sample_u64(row, IRQ_NODE, 0);
+	add_irq_thread(s, row, i == 0);
+}
+
+static void add_arch(struct sample *s, unsigned tick)
+{
+	const struct per_cpu_cell cells[] = {{.cpu = 0, .count = tick * 250},
+					     {.cpu = 3, .count = tick * 1000}};
+	struct sample_row *row = sample_row(s, SET_ARCH, "host", "LOC", "irq_arch:LOC");
+
+	sample_u64(row, ARCH_COUNT, tick * 1250);
+	sample_per_cpu(s, row, ARCH_PER_CPU, 1, cells, 2);
+	sample_text(s, row, ARCH_DESCRIPTION, "Local timer interrupts");
+	row = sample_row(s, SET_ARCH, "host", "ERR", "irq_arch:ERR");
+	sample_u64(row, ARCH_COUNT, 0);
+}
+
 static void add_devices(struct sample *s, const struct scene_options *o, unsigned tick)
 {
 	static const char *const names[] = {"acpi", "nvme0q1", "eth0-rx-1", "eth0-tx-1"};
-	struct per_cpu_cell cell;
 	struct sample_row *row;
 
 	for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
 		row = sample_row(s, SET_IRQ, "host", names[i], "irq:%u", i == 0 ? 9 : 39 + i);
-		sample_u64(row, IRQ_COUNT, tick * i * i * 3001);
-		sample_text(s, row, IRQ_AFFINITY, i == 0 ? "0-7" : "3");
+		sample_text(s, row, IRQ_AFFINITY, i == 0 ? "0-7" : i == 2 ? "0-1" : "3");
 		sample_text(s, row, IRQ_EFFECTIVE, "3");
+		add_irq_cpus(s, row, o, i, tick);
 		sample_text(s, row, IRQ_CHIP, i == 0 ? "IR-IO-APIC" : "IR-PCI-MSIX-0000:3b:00.0");
-		/* One of them is what the victim is shot with. */
-		cell = (struct per_cpu_cell){.cpu = victim(o),
-					     .count = tick * i + (i == 2 ? shots(tick) * 9000 : 0)};
-		sample_per_cpu(s, row, IRQ_PER_CPU, 1, &cell, 1);
 	}
+	add_arch(s, tick);
 	row = sample_row(s, SET_NIC, "host", "eth0", "nic:eth0");
 	sample_text(s, row, NIC_DRIVER, "ice");
 	sample_u64(row, NIC_NODE, 0);

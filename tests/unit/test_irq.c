@@ -220,9 +220,16 @@ static void threads_without_list_of_children(void **state)
 	tick(&f, "proc/interrupts", " CPU0\n 9: 1 MSI 1-edge acpi\nNMI: 0 x\n");
 	assert_int_equal(fixture_u64(&f, "irq:9", "thread_pid"), 77);
 	host_fake_error(f.host, "proc/2/task/2/children", EACCES);
-	host_fake_remove(f.host, "proc/77");
+	put_stat(&f, 77, "bash", 0, 0);
+	host_fake_remove(f.host, "proc/77/stat");
 	fixture_run(&f);
 	assert_int_equal(fixture_u64(&f, "irq:9", "threads"), 0);
+	fixture_done(&f);
+	/* A capture that has no processes, or not their names. */
+	start(&f, &probe_irq);
+	host_fake_file(f.host, "proc/77/status", "");
+	tick(&f, "proc/interrupts", " CPU0\n 9: 1 MSI 1-edge acpi\nNMI: 0 x\n");
+	assert_int_equal(fixture_state(&f, "irq:9", "threads"), VALUE_ABSENT);
 	fixture_done(&f);
 }
 
