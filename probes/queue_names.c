@@ -103,8 +103,8 @@ static const struct word atlantic_words[] = {
 	{"SkbAllocFails", QUEUE_ERRORS}, {NULL, QUEUE_OTHER},
 };
 
-/* veth.c veth_rq_stats_desc: what NAPI polled, that is everything while GRO or XDP is on, nothing
- * otherwise; the xmit side counts XDP only. */
+/* veth.c veth_rq_stats_desc: what NAPI polled, which may be everything or nothing
+ * (queue_counters.c); the xmit side counts XDP only. */
 static const struct word veth_words[] = {
 	{"xdp_packets", QUEUE_PACKETS},	 {"xdp_bytes", QUEUE_BYTES},	    {"drops", QUEUE_DROPS},
 	{"xdp_tx_errors", QUEUE_ERRORS}, {"xdp_xmit_errors", QUEUE_ERRORS}, {NULL, QUEUE_OTHER},

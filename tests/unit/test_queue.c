@@ -179,6 +179,28 @@ static void test_single(void **state)
 	fixture_done(&f);
 }
 
+/* veth: queues that count less than the interface count nothing. */
+static void test_partial(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	fixture_fake(&f, &probe_queue);
+	put_nic(f.host);
+	host_fake_link(f.host, DEV "/driver", "../../../../bus/pci/drivers/veth");
+	host_fake_file(f.host, "ethtool/stats@eth0",
+		       "     rx_queue_0_xdp_packets: 60\n     rx_queue_0_drops: 1\n"
+		       "     rx_queue_1_xdp_packets: 40\n     rx_queue_1_drops: 2");
+	host_fake_file(f.host, DEV "/net/eth0/statistics/rx_packets", "101");
+	fixture_run(&f);
+	assert_int_equal(fixture_u64(&f, "queue:eth0/rx-1", "packets"), 40);
+	host_fake_file(f.host, DEV "/net/eth0/statistics/rx_packets", "201");
+	fixture_run(&f);
+	assert_int_equal(fixture_state(&f, "queue:eth0/rx-1", "packets"), VALUE_ABSENT);
+	assert_int_equal(fixture_u64(&f, "queue:eth0/rx-1", "drops"), 2);
+	fixture_done(&f);
+}
+
 /* Queues appear and vanish with the channels; no rate moves to another queue. */
 static void test_changes(void **state)
 {
@@ -324,10 +346,10 @@ static void test_orders(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_queues), cmocka_unit_test(test_netdev),
-		cmocka_unit_test(test_single), cmocka_unit_test(test_changes),
-		cmocka_unit_test(test_errors), cmocka_unit_test(test_actions),
-		cmocka_unit_test(test_orders),
+		cmocka_unit_test(test_queues),	cmocka_unit_test(test_netdev),
+		cmocka_unit_test(test_single),	cmocka_unit_test(test_partial),
+		cmocka_unit_test(test_changes), cmocka_unit_test(test_errors),
+		cmocka_unit_test(test_actions), cmocka_unit_test(test_orders),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
