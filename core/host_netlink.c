@@ -320,7 +320,7 @@ static const char *ack_text(const struct nlmsghdr *message, size_t skip)
 	const struct nlattr *attr;
 	int len = nlmsg_datalen(message);
 
-	if (!(message->nlmsg_flags & NLM_F_ACK_TLVS) || len < (int)skip)
+	if (!(message->nlmsg_flags & NLM_F_ACK_TLVS) || len < 0 || (size_t)len < skip)
 		return "";
 	attr = nla_find((const struct nlattr *)((const char *)nlmsg_data(message) + skip),
 			len - (int)skip, NLMSGERR_ATTR_MSG);
