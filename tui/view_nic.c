@@ -32,8 +32,8 @@ static void nic_done(void *arg)
 /* A virtual interface with a queue each way says nothing more when opened. */
 static bool opens_by_itself(const struct entity *root, unsigned n_children)
 {
-	bool is_device = entity_text(root, "driver") || entity_text(root, "pci_address") ||
-			 strcmp(root->kind->name, "dpdk_port") == 0;
+	bool is_device =
+		entity_text(root, "pci_address") || strcmp(root->kind->name, "dpdk_port") == 0;
 
 	return n_children <= AUTO_QUEUES && (is_device || n_children > 2);
 }
