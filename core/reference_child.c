@@ -81,7 +81,13 @@ static void limit(void)
 {
 	static const struct rlimit none = {0, 0},
 				   size = {REFERENCE_OUTPUT_MAX, REFERENCE_OUTPUT_MAX};
+	struct rlimit realtime;
 
+	/* Ours is for threads that sleep (measure_watch.c); oslat never does. */
+	if (!getrlimit(RLIMIT_RTTIME, &realtime)) {
+		realtime.rlim_cur = realtime.rlim_max;
+		(void)setrlimit(RLIMIT_RTTIME, &realtime);
+	}
 	(void)setrlimit(RLIMIT_CORE, &none);
 	(void)setrlimit(RLIMIT_FSIZE, &size);
 	(void)umask(077);
