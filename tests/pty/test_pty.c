@@ -71,7 +71,7 @@ static void test_keys_and_quit(void **state)
 	type(&s, "e");
 	expect(&s, "nothing can be changed: started with --read-only");
 	type(&s, "2");
-	expect(&s, "comes with a later version");
+	expect(&s, "not measured (--no-measure)");
 	type(&s, "3/nosuchthing\r");
 	expect(&s, "is in no row");
 	type(&s, "q");
