@@ -62,6 +62,9 @@ const struct host_record_summary *host_record_summary(const struct host *host);
 /* --- one-shot reading: small files into the caller's buffer with one read --- */
 ssize_t host_read(struct host *host, const char *path, char *buf, size_t size);
 ssize_t host_readf(struct host *host, char *buf, size_t size, const char *fmt, ...) _printf_(4, 5);
+/* The bytes as they are, NULs included (proc/PID/cmdline), and one NUL behind them. */
+ssize_t host_read_bytesf(struct host *host, char *buf, size_t size, const char *fmt, ...)
+	_printf_(4, 5);
 int host_read_u64f(struct host *host, uint64_t *ret, const char *fmt, ...)
 	_printf_(3, 4) _must_check_;
 int host_read_i64f(struct host *host, int64_t *ret, const char *fmt, ...)
@@ -80,6 +83,19 @@ struct host_names {
 int host_listf(struct host *host, struct host_names *ret, const char *fmt, ...)
 	_printf_(3, 4) _must_check_;
 void host_names_done(struct host_names *names);
+/* The directories in a directory (no links to some), sorted by name (strcmp), with what tells one
+ * from another that had the name before. Free with host_dirs_done(). */
+struct host_dir {
+	char *name;
+	uint64_t inode;
+};
+struct host_dirs {
+	struct host_dir *at;
+	size_t n;
+};
+int host_list_dirsf(struct host *host, struct host_dirs *ret, const char *fmt, ...)
+	_printf_(3, 4) _must_check_;
+void host_dirs_done(struct host_dirs *dirs);
 
 /* Eight bytes at an offset of a device file (dev/cpu/0/msr), as the machine orders them. Recorded
  * as text in PATH@OFFSET (hexadecimal: dev/cpu/0/msr@34), which is where captured and fake hosts
@@ -138,6 +154,7 @@ struct measure *host_measure(const struct host *host);
 /* --- fake hosts --- */
 void host_fake_file(struct host *host, const char *path,
 		    const char *content); /* parents appear by themselves */
+void host_fake_bytes(struct host *host, const char *path, const char *bytes, size_t len);
 void host_fake_link(struct host *host, const char *path, const char *target);
 void host_fake_remove(struct host *host, const char *path);
 void host_fake_error(struct host *host, const char *path,

@@ -194,19 +194,59 @@ static void closedirp(DIR **dir)
 		(void)closedir(*dir);
 }
 
-static int dir_list(struct host *host, const char *path, struct host_names *names)
+static int open_dir(const struct host *host, const char *path, DIR **ret)
 {
 	int fd = host_dir_open_path(host, path, O_RDONLY | O_DIRECTORY);
 	if (fd < 0)
 		return fd;
 
-	_cleanup_(closedirp) DIR *dir = fdopendir(fd);
+	DIR *dir = fdopendir(fd);
 	if (!dir) {
 		int r = -errno;
 
 		fd_closep(&fd);
 		return r;
 	}
+	*ret = dir;
+	return 0;
+}
+
+/* File systems that do not say what an entry is are asked. */
+static bool is_directory(DIR *dir, const struct dirent *entry)
+{
+	struct stat st;
+
+	if (entry->d_type != DT_UNKNOWN)
+		return entry->d_type == DT_DIR;
+	return fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       S_ISDIR(st.st_mode);
+}
+
+static int dir_list_dirs(struct host *host, const char *path, struct host_dirs *dirs)
+{
+	_cleanup_(closedirp) DIR *dir = NULL;
+	int r = open_dir(host, path, &dir);
+
+	if (r < 0)
+		return r;
+	for (;;) {
+		errno = 0;
+		const struct dirent *entry = readdir(dir);
+		if (!entry)
+			return -errno;
+		if (is_directory(dir, entry) && strcmp(entry->d_name, ".") != 0 &&
+		    strcmp(entry->d_name, "..") != 0)
+			host_dirs_add(dirs, entry->d_name, entry->d_ino);
+	}
+}
+
+static int dir_list(struct host *host, const char *path, struct host_names *names)
+{
+	_cleanup_(closedirp) DIR *dir = NULL;
+	int r = open_dir(host, path, &dir);
+
+	if (r < 0)
+		return r;
 	for (;;) {
 		errno = 0;
 		const struct dirent *entry = readdir(dir);
@@ -298,6 +338,7 @@ static const struct host_ops live_ops = {
 	.readlink = dir_readlink,
 	.exists = dir_exists,
 	.list = dir_list,
+	.list_dirs = dir_list_dirs,
 	.file_open = dir_file_open,
 	.file_read = dir_file_read,
 	.topology = host_topology_live,
@@ -308,6 +349,7 @@ static const struct host_ops captured_ops = {
 	.readlink = dir_readlink,
 	.exists = dir_exists,
 	.list = dir_list,
+	.list_dirs = dir_list_dirs,
 	.file_open = dir_file_open,
 	.file_read = dir_file_read,
 	.topology = host_topology_xml,

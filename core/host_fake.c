@@ -20,6 +20,8 @@ struct node {
 	char *path;
 	enum node_kind kind; /* NODE_NOTHING: only carries an error */
 	char *text;	     /* content or target */
+	size_t len;	     /* of text, which may hold NULs */
+	uint64_t inode;	     /* which of those that had the path */
 	int err;	     /* positive; 0: none */
 };
 
@@ -35,6 +37,7 @@ struct host_fake {
 	size_t n, room;
 	unsigned error_in; /* calls until error_err is returned; 0: never */
 	int error_err;
+	uint64_t last_inode;
 	_Atomic uint64_t now_ns; /* clocks may be read from any thread */
 	struct lying_write lies[LYING_WRITES_MAX];
 };
@@ -99,7 +102,8 @@ static struct node *put(struct host_fake *fake, const char *path, enum node_kind
 	}
 	memmove(&fake->nodes[i + 1], &fake->nodes[i], (fake->n - i) * sizeof(*fake->nodes));
 	fake->n++;
-	fake->nodes[i] = (struct node){.path = xstrdup(path), .kind = kind};
+	fake->nodes[i] =
+		(struct node){.path = xstrdup(path), .kind = kind, .inode = ++fake->last_inode};
 	return &fake->nodes[i];
 }
 
@@ -113,24 +117,36 @@ static void put_parents(struct host_fake *fake, const char *path)
 	}
 }
 
-static void put_text(struct host *host, const char *path, enum node_kind kind, const char *text)
+static void set_content(struct node *node, const char *bytes, size_t len)
 {
-	put_parents(host->fake, path);
+	char *copy = xcalloc(1, len + 1);
 
-	struct node *node = put(host->fake, path, kind);
-	char *copy = xstrdup(text); /* text may be node->text */
+	memcpy(copy, bytes, len); /* bytes may be node->text */
 	free(node->text);
 	node->text = copy;
+	node->len = len;
+}
+
+static void put_content(struct host *host, const char *path, enum node_kind kind, const char *bytes,
+			size_t len)
+{
+	put_parents(host->fake, path);
+	set_content(put(host->fake, path, kind), bytes, len);
 }
 
 void host_fake_file(struct host *host, const char *path, const char *content)
 {
-	put_text(host, path, NODE_FILE, content);
+	put_content(host, path, NODE_FILE, content, strlen(content));
+}
+
+void host_fake_bytes(struct host *host, const char *path, const char *bytes, size_t len)
+{
+	put_content(host, path, NODE_FILE, bytes, len);
 }
 
 void host_fake_link(struct host *host, const char *path, const char *target)
 {
-	put_text(host, path, NODE_LINK, target);
+	put_content(host, path, NODE_LINK, target, strlen(target));
 }
 
 void host_fake_remove(struct host *host, const char *path)
@@ -255,7 +271,7 @@ static ssize_t fake_read(struct host *host, const char *path, char *buf, size_t 
 	if (r < 0)
 		return r;
 
-	size_t len = strlen(node->text);
+	size_t len = node->len;
 	if (len > size)
 		return -EFBIG;
 	memcpy(buf, node->text, len);
@@ -284,7 +300,10 @@ static int fake_exists(struct host *host, const char *path)
 	return lookup(host, path, true, &node);
 }
 
-static int fake_list(struct host *host, const char *path, struct host_names *names)
+/* Calls add for everything in the directory. */
+static int each_entry(struct host *host, const char *path,
+		      void (*add)(void *list, const struct node *node, const char *name),
+		      void *list)
 {
 	const struct host_fake *fake = host->fake;
 	char resolved[HOST_PATH_MAX];
@@ -310,9 +329,31 @@ static int fake_list(struct host *host, const char *path, struct host_names *nam
 			break;
 		if (node->path[len] == '/' && !strchr(node->path + len + 1, '/') &&
 		    node->kind != NODE_NOTHING)
-			host_names_add(names, node->path + len + 1);
+			add(list, node, node->path + len + 1);
 	}
 	return 0;
+}
+
+static void add_name(void *list, const struct node *node, const char *name)
+{
+	(void)node;
+	host_names_add(list, name);
+}
+
+static void add_dir(void *list, const struct node *node, const char *name)
+{
+	if (node->kind == NODE_DIR)
+		host_dirs_add(list, name, node->inode);
+}
+
+static int fake_list(struct host *host, const char *path, struct host_names *names)
+{
+	return each_entry(host, path, add_name, names);
+}
+
+static int fake_list_dirs(struct host *host, const char *path, struct host_dirs *dirs)
+{
+	return each_entry(host, path, add_dir, dirs);
 }
 
 static int fake_file_open(struct host_file *file)
@@ -330,7 +371,7 @@ static ssize_t fake_file_read(struct host_file *file)
 	if (r < 0)
 		return r;
 
-	size_t len = strlen(node->text);
+	size_t len = node->len;
 	host_file_grow(file, len + 1);
 	memcpy(file->buf, node->text, len);
 	return (ssize_t)len;
@@ -366,9 +407,9 @@ int host_fake_write(struct host *host, const char *path, const char *text)
 	if (lie.nth && !lie_text)
 		return -lie.err;
 
-	char *copy = xstrdup(lie_text ? lie_text : text);
-	free(node->text);
-	node->text = copy;
+	const char *kept = lie_text ? lie_text : text;
+
+	set_content(node, kept, strlen(kept));
 	return 0;
 }
 
@@ -392,6 +433,7 @@ static const struct host_ops fake_ops = {
 	.readlink = fake_readlink,
 	.exists = fake_exists,
 	.list = fake_list,
+	.list_dirs = fake_list_dirs,
 	.file_open = fake_file_open,
 	.file_read = fake_file_read,
 	.topology = host_topology_none,
@@ -402,6 +444,7 @@ static const struct host_ops synthetic_ops = {
 	.readlink = fake_readlink,
 	.exists = fake_exists,
 	.list = fake_list,
+	.list_dirs = fake_list_dirs,
 	.file_open = fake_file_open,
 	.file_read = fake_file_read,
 	.topology = host_topology_synthetic,

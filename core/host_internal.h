@@ -1,6 +1,6 @@
 /*
- * Inside the host handle: what host.c (dispatch), host_path.c, host_dir.c (files below a root
- * directory), host_fake.c, host_record.c, host_topology.c, host_confine.c, host_wait.c,
+ * Inside the host handle: what host.c (dispatch), host_path.c, host_dirs.c, host_dir.c (files below
+ * a root directory), host_fake.c, host_record.c, host_topology.c, host_confine.c, host_wait.c,
  * host_unix*.c and host_write.c share. Nobody else includes this.
  */
 #ifndef JT_CORE_HOST_INTERNAL_H
@@ -38,6 +38,8 @@ struct host_ops {
 	int (*exists)(struct host *host, const char *path);
 	/* Unsorted; appended with host_names_add(). */
 	int (*list)(struct host *host, const char *path, struct host_names *names);
+	/* Unsorted; appended with host_dirs_add(). */
+	int (*list_dirs)(struct host *host, const char *path, struct host_dirs *dirs);
 	int (*file_open)(struct host_file *file);
 	/* Raw bytes into file->buf, with room for a NUL behind them. */
 	ssize_t (*file_read)(struct host_file *file);
@@ -65,6 +67,7 @@ struct host {
 
 struct host *host_new(enum host_kind kind, const struct host_ops *ops);
 void host_names_add(struct host_names *names, const char *name);
+void host_dirs_add(struct host_dirs *dirs, const char *name, uint64_t inode);
 /* For doors that wait (sockets): until fd is ready for events (POLLIN, POLLOUT; an error counts as
  * ready), at most until deadline_ns of CLOCK_MONOTONIC. 0: ready; -ETIMEDOUT; -ECANCELED:
  * host_interrupt(). Blocks nowhere else: the fd is non-blocking. */
@@ -103,6 +106,8 @@ void host_record_file(struct host *host, const char *path, const char *bytes, ss
 void host_record_link(struct host *host, const char *path);
 void host_record_entry(struct host *host, const char *path, int result);
 void host_record_list(struct host *host, const char *path, const struct host_names *names,
+		      int result);
+void host_record_dirs(struct host *host, const char *path, const struct host_dirs *dirs,
 		      int result);
 
 /* A file that is no part of the machine's tree. */

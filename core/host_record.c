@@ -358,25 +358,48 @@ void host_record_entry(struct host *host, const char *path, int result)
 	note_error(host->record, r < 0 ? r : save_entry(host, real), path);
 }
 
+/* What was listed, without its entries: resolved into real. False: it could not be. */
+static bool record_listed(struct host *host, const char *path, int result, char *real)
+{
+	if (result < 0) {
+		if (errno_is_denied(-result))
+			note_denied(host->record, path);
+		return false;
+	}
+	(void)snprintf(real, HOST_PATH_MAX, "%s", path);
+
+	int r = resolve(host, real, true);
+	r = r < 0 ? r : save_dir(host->record, real);
+	note_error(host->record, r, path);
+	return r >= 0;
+}
+
 void host_record_list(struct host *host, const char *path, const struct host_names *names,
 		      int result)
 {
 	char real[HOST_PATH_MAX], entry[HOST_PATH_MAX];
 
-	if (result < 0) {
-		if (errno_is_denied(-result))
-			note_denied(host->record, path);
+	if (!record_listed(host, path, result, real))
 		return;
-	}
-	(void)snprintf(real, sizeof(real), "%s", path);
-
-	int r = resolve(host, real, true);
-	note_error(host->record, r < 0 ? r : save_dir(host->record, real), path);
-	for (size_t i = 0; r >= 0 && i < names->n; i++) {
+	for (size_t i = 0; i < names->n; i++) {
 		int len = snprintf(entry, sizeof(entry), "%s/%s", real, names->names[i]);
 
 		if (len > 0 && (size_t)len < sizeof(entry))
 			note_error(host->record, save_entry(host, entry), entry);
+	}
+}
+
+void host_record_dirs(struct host *host, const char *path, const struct host_dirs *dirs, int result)
+{
+	char real[HOST_PATH_MAX], entry[HOST_PATH_MAX];
+
+	if (!record_listed(host, path, result, real))
+		return;
+	for (size_t i = 0; i < dirs->n; i++) {
+		int len = snprintf(entry, sizeof(entry), "%s/%s", real, dirs->at[i].name);
+
+		if (len > 0 && (size_t)len < sizeof(entry))
+			note_error(host->record, save_dir(host->record, entry), entry);
 	}
 }
 

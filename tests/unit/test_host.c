@@ -238,6 +238,41 @@ static void test_list(void **state)
 	assert_int_equal(host_listf(f->host, &names, "secret"), -ENOTDIR);
 }
 
+static void test_list_dirs(void **state)
+{
+	struct fixture *f = *state;
+	struct host_dirs dirs;
+
+	tree_file(f->tree, "root/groups/b10/x", "");
+	tree_file(f->tree, "root/groups/b9/x", "");
+	tree_file(f->tree, "root/groups/tasks", "");
+	tree_link(f->tree, "root/groups/link", "b9");
+	assert_int_equal(host_list_dirsf(f->host, &dirs, "groups"), 0);
+	assert_int_equal(dirs.n, 2);
+	assert_string_equal(dirs.at[0].name, "b10");
+	assert_string_equal(dirs.at[1].name, "b9");
+	assert_int_not_equal(dirs.at[0].inode, dirs.at[1].inode);
+	host_dirs_done(&dirs);
+	assert_int_equal(dirs.n, 0);
+	assert_int_equal(host_list_dirsf(f->host, &dirs, "absent"), -ENOENT);
+	assert_int_equal(host_list_dirsf(f->host, &dirs, "groups/tasks"), -ENOTDIR);
+	assert_int_equal(host_list_dirsf(f->host, &dirs, "groups/../.."), -EINVAL);
+}
+
+static void test_bytes(void **state)
+{
+	struct fixture *f = *state;
+	char buf[8];
+
+	tree_bytes(f->tree, "root/cmdline", "a\0bc\0", 5);
+	assert_int_equal(host_read_bytesf(f->host, buf, sizeof(buf), "cmdline"), 5);
+	assert_memory_equal(buf, "a\0bc\0", 6);
+	assert_int_equal(host_read_bytesf(f->host, buf, 6, "cmdline"), 5);
+	assert_int_equal(host_read_bytesf(f->host, buf, 5, "cmdline"), -EFBIG);
+	assert_int_equal(host_read_bytesf(f->host, buf, 4, "cmdline"), -EFBIG);
+	assert_int_equal(host_read(f->host, "cmdline", buf, sizeof(buf)), -EILSEQ);
+}
+
 static void test_numbers(void **state)
 {
 	struct fixture *f = *state;
@@ -583,6 +618,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_fifo, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_device, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_list, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_list_dirs, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_bytes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_numbers, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_long_list, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_file, setup, teardown),

@@ -82,6 +82,33 @@ static void test_list(void **state)
 	assert_int_equal(host_listf(host, &names, "none"), -ENOENT);
 }
 
+static void test_list_dirs(void **state)
+{
+	struct host *host = *state;
+	struct host_dirs dirs;
+	char bytes[8];
+
+	host_fake_file(host, "sys/fs/a/x", "");
+	host_fake_file(host, "sys/fs/file", "");
+	host_fake_link(host, "sys/fs/link", "a");
+	assert_int_equal(host_list_dirsf(host, &dirs, "sys/fs"), 0);
+	assert_int_equal(dirs.n, 1);
+	assert_string_equal(dirs.at[0].name, "a");
+
+	uint64_t before = dirs.at[0].inode;
+
+	host_dirs_done(&dirs);
+	host_fake_remove(host, "sys/fs/a");
+	host_fake_file(host, "sys/fs/a/x", "");
+	assert_int_equal(host_list_dirsf(host, &dirs, "sys/fs"), 0);
+	assert_int_not_equal(dirs.at[0].inode, before); /* another one of the same name */
+	host_dirs_done(&dirs);
+	assert_int_equal(host_list_dirsf(host, &dirs, "proc/stat"), -ENOTDIR);
+	host_fake_bytes(host, "proc/1/cmdline", "a\0b", 4);
+	assert_int_equal(host_read_bytesf(host, bytes, sizeof(bytes), "proc/1/cmdline"), 4);
+	assert_memory_equal(bytes, "a\0b", 5);
+}
+
 static void test_links(void **state)
 {
 	struct host *host = *state;
@@ -311,6 +338,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_files, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_list, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_list_dirs, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_links, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_errors_by_path, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_error_at, setup, teardown),

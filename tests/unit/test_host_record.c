@@ -112,8 +112,18 @@ static void test_lists(void **state)
 	assert_int_equal(host_listf(f->host, &names, "sys/class/net"), 0);
 	host_names_done(&names);
 
+	struct host_dirs dirs;
+
+	assert_int_equal(host_list_dirsf(f->host, &dirs, "sys"), 0);
+	host_dirs_done(&dirs);
+
 	struct host *copy = open_copy(f);
 	char buf[64];
+
+	assert_int_equal(host_list_dirsf(copy, &dirs, "sys"), 0);
+	assert_int_equal(dirs.n, 2);
+	assert_string_equal(dirs.at[0].name, "class");
+	host_dirs_done(&dirs);
 	assert_int_equal(host_listf(copy, &names, "sys/class/net/eth0"), 0);
 	assert_int_equal(names.n, 3);
 	assert_string_equal(names.names[0], "device");
