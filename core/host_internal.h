@@ -72,6 +72,10 @@ void host_dirs_add(struct host_dirs *dirs, const char *name, uint64_t inode);
  * ready), at most until deadline_ns of CLOCK_MONOTONIC. 0: ready; -ETIMEDOUT; -ECANCELED:
  * host_interrupt(). Blocks nowhere else: the fd is non-blocking. */
 int host_wait(const struct host *host, int fd, short events, uint64_t deadline_ns) _must_check_;
+/* For any of several; fds has room for one more behind its n. */
+struct pollfd;
+int host_wait_many(const struct host *host, struct pollfd *fds, size_t n,
+		   uint64_t deadline_ns) _must_check_;
 /* host_path.c */
 /* A path made of names that a guest or a capture chose must not climb: ".." is refused outright. */
 bool host_is_safe_path(const char *path);

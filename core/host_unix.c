@@ -28,6 +28,8 @@ struct host_unix {
 	int fd;			  /* -1: captured and fake hosts */
 	char *request;		  /* the last one; NULL: none yet, what comes is a greeting */
 	unsigned n_replies;	  /* to it */
+	size_t sent;		  /* bytes of it */
+	uint64_t deadline_ns;	  /* of the present ask */
 	pid_t peer;
 	char *buf; /* room for size bytes */
 	size_t size;
@@ -133,7 +135,7 @@ static int connect_fd(struct host_unix *socket, int found)
 	while (connect(socket->fd, (const struct sockaddr *)&address, sizeof(address)) < 0) {
 		int r = -errno;
 
-		if (r == -EAGAIN)
+		if (r == -EAGAIN && !socket->options.is_one_of_many)
 			r = pause_before_retry(socket, deadline_ns);
 		if (r < 0 && r != -EINTR)
 			return r;
@@ -263,26 +265,23 @@ static ssize_t send_once(const struct host_unix *socket, const char *bytes, size
 	return n < 0 ? -errno : n;
 }
 
-static int send_all(const struct host_unix *socket, const char *bytes, uint64_t deadline_ns)
+/* What is left of the request. -EAGAIN: not all of it could go yet. */
+static int send_rest(struct host_unix *socket)
 {
-	size_t len = strlen(bytes);
+	size_t len = socket->request ? strlen(socket->request) : 0;
 
-	while (len) {
-		ssize_t n = send_once(socket, bytes, len);
+	while (socket->sent < len) {
+		ssize_t n = send_once(socket, socket->request + socket->sent, len - socket->sent);
 
-		if (n == -EAGAIN)
-			n = host_wait(socket->host, socket->fd, POLLOUT, deadline_ns);
 		if (n < 0 && n != -EINTR)
 			return (int)n;
-		if (n > 0) {
-			bytes += n;
-			len -= (size_t)n;
-		}
+		if (n > 0)
+			socket->sent += (size_t)n;
 	}
 	return 0;
 }
 
-/* --- receiving --- */
+/* --- receiving: what is there. -EAGAIN: not yet a whole reply. --- */
 
 static void make_room(struct host_unix *socket, size_t at_least)
 {
@@ -296,65 +295,50 @@ static void make_room(struct host_unix *socket, size_t at_least)
 	socket->size = size;
 }
 
-/* After a recv() that failed: 0 when it is to be tried again. */
-static int wait_for_more(const struct host_unix *socket, int err, uint64_t deadline_ns)
+/* recv() without a control buffer: descriptors that come along are closed by the kernel. */
+static ssize_t receive_once(const struct host_unix *socket, void *to, size_t size, int flags)
 {
-	if (err == EINTR)
-		return 0;
-	return err == EAGAIN ? host_wait(socket->host, socket->fd, POLLIN, deadline_ns) : -err;
+	ssize_t n;
+
+	do {
+		n = recv(socket->fd, to, size, flags);
+	} while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : n;
 }
 
-/* recv() without a control buffer: descriptors that come along are closed by the kernel. The length
- * is asked first, so that a message needs no more memory than it has. */
-static ssize_t receive_message(struct host_unix *socket, uint64_t deadline_ns)
+/* The length is asked first, so that a message needs no more memory than it has. */
+static ssize_t receive_message(struct host_unix *socket)
 {
-	for (;;) {
-		ssize_t n = recv(socket->fd, NULL, 0, MSG_PEEK | MSG_TRUNC);
+	ssize_t n = receive_once(socket, NULL, 0, MSG_PEEK | MSG_TRUNC);
 
-		if (n >= 0 && (size_t)n > socket->options.reply_max)
-			return -EFBIG;
-		if (n >= 0) {
-			make_room(socket, (size_t)n + 1);
-			n = recv(socket->fd, socket->buf, socket->size - 1, 0);
-		}
-		if (n == 0)
-			return -ECONNRESET;
-		if (n > 0) {
-			socket->len = (size_t)n;
-			return n;
-		}
-
-		int r = wait_for_more(socket, errno, deadline_ns);
-		if (r < 0)
-			return r;
+	if (n >= 0 && (size_t)n > socket->options.reply_max)
+		return -EFBIG;
+	if (n >= 0) {
+		make_room(socket, (size_t)n + 1);
+		n = receive_once(socket, socket->buf, socket->size - 1, 0);
 	}
+	if (n == 0)
+		return -ECONNRESET;
+	if (n > 0)
+		socket->len = (size_t)n;
+	return n;
 }
 
 /* Some more bytes behind those that are there. 0: the peer closed. */
-static ssize_t receive_more(struct host_unix *socket, uint64_t deadline_ns)
+static ssize_t receive_more(struct host_unix *socket)
 {
-	for (;;) {
-		/* Also when there is always something to read. */
-		if (now_ns() > deadline_ns)
-			return -ETIMEDOUT;
-		make_room(socket, socket->len + FIRST_ROOM / 4);
+	make_room(socket, socket->len + FIRST_ROOM / 4);
 
-		ssize_t n = recv(socket->fd, socket->buf + socket->len,
-				 socket->size - socket->len - 1, 0);
+	ssize_t n =
+		receive_once(socket, socket->buf + socket->len, socket->size - socket->len - 1, 0);
 
-		if (n >= 0) {
-			socket->len += (size_t)n;
-			return n;
-		}
-
-		int r = wait_for_more(socket, errno, deadline_ns);
-		if (r < 0)
-			return r;
-	}
+	if (n > 0)
+		socket->len += (size_t)n;
+	return n;
 }
 
 /* At least a whole line is in buf; the reply is its first one. */
-static ssize_t receive_line(struct host_unix *socket, uint64_t deadline_ns)
+static ssize_t receive_line(struct host_unix *socket)
 {
 	size_t seen = 0;
 
@@ -377,16 +361,16 @@ static ssize_t receive_line(struct host_unix *socket, uint64_t deadline_ns)
 		}
 		seen = socket->len;
 
-		ssize_t n = receive_more(socket, deadline_ns);
+		ssize_t n = receive_more(socket);
 		if (n <= 0)
 			return n < 0 ? n : -ECONNRESET;
 	}
 }
 
-static ssize_t receive_all(struct host_unix *socket, uint64_t deadline_ns)
+static ssize_t receive_all(struct host_unix *socket)
 {
 	for (;;) {
-		ssize_t n = receive_more(socket, deadline_ns);
+		ssize_t n = receive_more(socket);
 
 		if (n < 0)
 			return n;
@@ -397,28 +381,20 @@ static ssize_t receive_all(struct host_unix *socket, uint64_t deadline_ns)
 	}
 }
 
-static ssize_t receive(struct host_unix *socket, uint64_t deadline_ns)
+static ssize_t receive(struct host_unix *socket)
 {
 	switch (socket->options.framing) {
 	case HOST_UNIX_MESSAGES:
-		return receive_message(socket, deadline_ns);
+		return receive_message(socket);
 	case HOST_UNIX_LINES:
-		return receive_line(socket, deadline_ns);
+		return receive_line(socket);
 	case HOST_UNIX_UNTIL_CLOSE:
-		return receive_all(socket, deadline_ns);
+		return receive_all(socket);
 	}
 	return -EINVAL;
 }
 
 /* --- asking --- */
-
-static ssize_t ask_live(struct host_unix *socket, const char *request)
-{
-	uint64_t deadline_ns = now_ns() + socket->options.timeout_ns;
-	int r = request ? send_all(socket, request, deadline_ns) : 0;
-
-	return r < 0 ? r : receive(socket, deadline_ns);
-}
 
 static ssize_t ask_replay(struct host_unix *socket)
 {
@@ -442,17 +418,30 @@ static ssize_t ask_replay(struct host_unix *socket)
 	}
 }
 
-ssize_t host_unix_ask(struct host_unix *socket, const char *request, const char **ret_reply)
+void host_unix_begin(struct host_unix *socket, const char *request)
 {
-	struct host *host = socket->host;
-
 	if (request) {
 		free(socket->request);
 		socket->request = xstrdup(request);
 		socket->n_replies = 0;
+		socket->sent = 0;
 	}
+	socket->deadline_ns = now_ns() + socket->options.timeout_ns;
+}
 
-	ssize_t n = socket->fd >= 0 ? ask_live(socket, request) : ask_replay(socket);
+static ssize_t take_live(struct host_unix *socket)
+{
+	int r = send_rest(socket);
+	ssize_t n = r < 0 ? r : receive(socket);
+
+	/* What came too late but is there counts: it was we who did not look. */
+	return n == -EAGAIN && now_ns() >= socket->deadline_ns ? -ETIMEDOUT : n;
+}
+
+ssize_t host_unix_take(struct host_unix *socket, const char **ret_reply)
+{
+	struct host *host = socket->host;
+	ssize_t n = socket->fd >= 0 ? take_live(socket) : ask_replay(socket);
 
 	if (n < 0)
 		return n;
@@ -463,6 +452,50 @@ ssize_t host_unix_ask(struct host_unix *socket, const char *request, const char 
 	socket->buf[n] = '\0';
 	*ret_reply = socket->buf;
 	return n;
+}
+
+static short awaited(const struct host_unix *socket)
+{
+	return socket->request && socket->request[socket->sent] ? POLLOUT : POLLIN;
+}
+
+ssize_t host_unix_ask(struct host_unix *socket, const char *request, const char **ret_reply)
+{
+	host_unix_begin(socket, request);
+	for (;;) {
+		ssize_t n = host_unix_take(socket, ret_reply);
+
+		if (n != -EAGAIN)
+			return n;
+
+		int r = host_wait(socket->host, socket->fd, awaited(socket), socket->deadline_ns);
+		if (r < 0)
+			return r;
+	}
+}
+
+size_t host_unix_pending(const struct host_unix *socket)
+{
+	return socket->len - socket->used;
+}
+
+int host_unix_wait(struct host *host, struct host_unix *const *sockets, size_t n,
+		   uint64_t deadline_ns)
+{
+	_cleanup_(freep) struct pollfd *fds = xcalloc(n + 1, sizeof(*fds));
+
+	for (size_t i = 0; i < n; i++) {
+		if (sockets[i]->fd < 0)
+			return 0;
+		fds[i] = (struct pollfd){.fd = sockets[i]->fd, .events = awaited(sockets[i])};
+		if (sockets[i]->deadline_ns < deadline_ns)
+			deadline_ns = sockets[i]->deadline_ns;
+	}
+
+	int r = host_wait_many(host, fds, n, deadline_ns);
+
+	/* Whose deadline it was, host_unix_take() says. */
+	return r == -ETIMEDOUT ? 0 : r;
 }
 
 const char *host_unix_reason(int err)

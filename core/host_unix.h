@@ -35,6 +35,7 @@ enum host_unix_framing {
 struct host_unix_options {
 	enum host_unix_framing framing;
 	pid_t in_pid;		/* 0: the host's own mount namespace */
+	bool is_one_of_many;	/* connecting does not wait either: -EAGAIN at once */
 	bool sends_credentials; /* SCM_CREDENTIALS with every request, as irqbalance wants it */
 	uint64_t timeout_ns;	/* for connecting, and for each ask; 0: 1 s */
 	size_t reply_max;	/* bytes; 0: 256 KiB */
@@ -48,6 +49,18 @@ int host_unix_connectf(struct host *host, const struct host_unix_options *option
  * stands: a line's newline is the caller's. */
 ssize_t host_unix_ask(struct host_unix *socket, const char *request,
 		      const char **ret_reply) _must_check_;
+
+/* The same for several sockets at once: host_unix_begin() each, then host_unix_take() each until it
+ * returns something else than -EAGAIN, with host_unix_wait() in between. Nothing but that one
+ * waits: until one of the sockets has something, the first of their asks is late (its take says
+ * -ETIMEDOUT), or deadline_ns of CLOCK_MONOTONIC. Further replies to one request: take again, the
+ * deadline stays that of the request. */
+void host_unix_begin(struct host_unix *socket, const char *request);
+ssize_t host_unix_take(struct host_unix *socket, const char **ret_reply) _must_check_;
+int host_unix_wait(struct host *host, struct host_unix *const *sockets, size_t n,
+		   uint64_t deadline_ns) _must_check_;	  /* 0, -ECANCELED */
+size_t host_unix_pending(const struct host_unix *socket); /* bytes of a reply not yet whole */
+
 /* The process that made the peer's socket (SO_PEERCRED), in our PID namespace; 0: unknown. */
 pid_t host_unix_peer(const struct host_unix *socket);
 void host_unix_close(struct host_unix *socket); /* NULL is fine */

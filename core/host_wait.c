@@ -32,13 +32,9 @@ void host_interrupt(struct host *host)
 		(void)!write(host->interrupt_fd, &one, sizeof(one));
 }
 
-int host_wait(const struct host *host, int fd, short events, uint64_t deadline_ns)
+int host_wait_many(const struct host *host, struct pollfd *fds, size_t n, uint64_t deadline_ns)
 {
-	struct pollfd fds[] = {
-		{.fd = fd, .events = events},
-		{.fd = host->interrupt_fd, .events = POLLIN}, /* -1 is skipped */
-	};
-
+	fds[n] = (struct pollfd){.fd = host->interrupt_fd, .events = POLLIN}; /* -1 is skipped */
 	for (;;) {
 		uint64_t now_ns = monotonic_ns();
 		uint64_t left = deadline_ns > now_ns ? deadline_ns - now_ns : 0;
@@ -46,15 +42,22 @@ int host_wait(const struct host *host, int fd, short events, uint64_t deadline_n
 			.tv_sec = (time_t)(left / NSEC_PER_SEC),
 			.tv_nsec = (long)(left % NSEC_PER_SEC),
 		};
-		int n = ppoll(fds, ARRAY_SIZE(fds), &timeout, NULL);
+		int ready = ppoll(fds, n + 1, &timeout, NULL);
 
 		if (atomic_load(&host->is_interrupted))
 			return -ECANCELED;
-		if (n < 0 && errno != EINTR)
+		if (ready < 0 && errno != EINTR)
 			return -errno;
-		if (n > 0 && fds[0].revents)
+		if (ready > 0)
 			return 0;
 		if (!left)
 			return -ETIMEDOUT;
 	}
+}
+
+int host_wait(const struct host *host, int fd, short events, uint64_t deadline_ns)
+{
+	struct pollfd fds[2] = {{.fd = fd, .events = events}};
+
+	return host_wait_many(host, fds, 1, deadline_ns);
 }

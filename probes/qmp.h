@@ -10,9 +10,10 @@
  *
  * qmp_pool_run() waits: at most QMP_RUN_NS in all, however many peers are silent, slow or endless;
  * each answer must be there within QMP_ANSWER_NS. Machines that answered well come first. What is
- * not due is not asked: names every 30 s, status every 2 s, counters every 2 s (qmp.c has the
+ * not due is not asked: status, CPUs and counters every 2 s, the rest every 30 s (qmp.c has the
  * list); monitors that failed or were busy are left alone for 2 s, then longer, up to a minute.
- * Their state and old answers stay.
+ * Their state and old answers stay. A command that broke the connection is left out for a while, so
+ * that the others get their answers. There may be up to QMP_MACHINES_MAX machines.
  *
  * Everything here was said by a peer that may lie: numbers are in the range of their type, lists
  * are cut (is_cut), text is cut, valid as to length only and still to be sanitised (sample_text()
@@ -31,6 +32,7 @@
 
 struct host;
 
+#define QMP_MACHINES_MAX 1024u
 #define QMP_RUN_NS (1200 * NSEC_PER_MSEC)
 #define QMP_ANSWER_NS (500 * NSEC_PER_MSEC)
 
@@ -70,7 +72,7 @@ enum qmp_answer_state {
 
 struct qmp_answer {
 	enum qmp_answer_state state;
-	uint64_t asked_ns;  /* host_now_ns() when this state was reached; 0: never */
+	uint64_t asked_ns;  /* host_now_ns() of the run that reached this state; 0: never */
 	uint64_t values_ns; /* and when the values were read; 0: there are none */
 	char why[96];	    /* "" when answered */
 };
@@ -107,8 +109,8 @@ struct qmp_iothread {
 struct qmp_memdev {
 	char id[64]; /* "": the machine's own memory */
 	uint64_t size_bytes;
-	char policy[16];      /* default, preferred, bind, interleave */
-	struct cpuset *nodes; /* host-nodes; never NULL */
+	char policy[16];     /* default, preferred, bind, interleave */
+	struct cpuset nodes; /* host-nodes */
 	struct qmp_number prealloc, share, reserve, merge; /* 0 or 1 */
 };
 
@@ -177,9 +179,12 @@ struct qmp_machine {
 
 	/* Values of the answers; zero, "" and empty until values_ns is set. */
 	char name[128], uuid[40];
-	char status[24]; /* "running", "paused", ... */
-	uint32_t version[3];
+	char status[24];     /* "running", "paused", ... */
+	uint32_t version[3]; /* 8, 1, 0 */
 	char package[64];
+	/* QEMU before 8.1 makes each vCPU leave the guest to read its counters (measured with 7.2);
+	 * QMP_STATS_VCPU is then asked every 10 s only. Without that bit: not at all. */
+	bool interrupts_vcpus;
 	bool is_running, has_kvm, is_kvm;
 	struct qmp_number base_bytes, plugged_bytes, balloon_bytes;
 	QMP_LIST(qmp_cpu) cpus;
