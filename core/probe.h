@@ -28,6 +28,10 @@ enum probe_flags {
 	   sampler's second thread, with a host handle of its own (sampler.h). It must not need
 	   what is attached to the first one (host_measure()). */
 	PROBE_SLOW = 1 << 1,
+	/* Its rows add to what other probes list: one whose entity none of them lists (any more:
+	 * this probe may run more rarely than they do) is left out. Where none of them has anything
+	 * to say, not even carried over, the rows stand for themselves. */
+	PROBE_ADDS = 1 << 2,
 };
 
 struct probe {

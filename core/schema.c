@@ -115,6 +115,7 @@ static void add_set(struct schema *schema, unsigned probe, unsigned set_index)
 		.base = base,
 		.n = set->n_metrics,
 		.is_shared = is_shared,
+		.is_addition = schema->probes[probe]->flags & PROBE_ADDS,
 	};
 	column->counters = indices_of(set, is_counter, &column->n_counters);
 	column->texts = indices_of(set, is_text, &column->n_texts);

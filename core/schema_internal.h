@@ -14,7 +14,8 @@
 struct schema_column {
 	unsigned probe, set;
 	unsigned base, n;
-	bool is_shared; /* another probe fills the same metrics, of other entities */
+	bool is_shared;	  /* another probe fills the same metrics, of other entities */
+	bool is_addition; /* PROBE_ADDS */
 	/* Indices inside the set, so that a row is one memcpy and four short lists. */
 	uint16_t *counters, *texts, *histograms, *vectors;
 	unsigned n_counters, n_texts, n_histograms, n_vectors;

@@ -9,6 +9,7 @@
 
 #define FIRST_SLOTS 256u
 #define FIRST_CHUNK (64u * 1024)
+#define NO_RECORD UINT32_MAX
 #define MAX_ANCESTORS 32u /* deeper than any tree of a machine: then it is a loop */
 
 /* Where the values of one probe come from in this snapshot. */
@@ -41,7 +42,8 @@ struct build {
 	struct record *records;
 	unsigned n_records, room;
 	unsigned prev_hint; /* where prev's table is expected to go on */
-	uint32_t **maps;    /* by column: row of the sample -> record */
+	bool is_complete;   /* all entities are listed: what comes now adds to them */
+	uint32_t **maps;    /* by column: row of the sample -> record or NO_RECORD */
 	struct entity *entities;
 	struct value *values; /* all entities' values in one block, likewise the rates */
 	double *rates;
@@ -143,8 +145,11 @@ static unsigned add_record(struct build *build, const char *key, uint32_t hash)
 	return i;
 }
 
-/* The record of key, new if need be. *hint is where the previous row's successor is expected. */
-static unsigned place(struct build *build, unsigned *hint, const char *key)
+/*
+ * The record of key, new if need be and allowed, else NO_RECORD. *hint is where the previous row's
+ * successor is expected.
+ */
+static uint32_t place(struct build *build, unsigned *hint, const char *key)
 {
 	int found = -1;
 
@@ -154,16 +159,23 @@ static unsigned place(struct build *build, unsigned *hint, const char *key)
 		uint32_t hash = key_hash(key);
 
 		found = index_get(build, hash, key);
+		if (found < 0 && build->is_complete)
+			return NO_RECORD;
 		if (found < 0)
 			found = (int)add_record(build, key, hash);
 	}
 	*hint = (unsigned)found + 1;
-	return (unsigned)found;
+	return (uint32_t)found;
 }
 
-static void claim(struct record *record, unsigned probe, const char *name, const char *parent,
-		  uint64_t identity)
+static void claim(struct build *build, uint32_t at, unsigned probe, const char *name,
+		  const char *parent, uint64_t identity)
 {
+	if (at == NO_RECORD)
+		return;
+
+	struct record *record = &build->records[at];
+
 	record->listed |= UINT64_C(1) << probe;
 	if (!record->name)
 		record->name = name;
@@ -183,8 +195,7 @@ static uint32_t *join_sample(struct build *build, const struct schema_column *co
 		const struct sample_row *row = &table->rows[i];
 
 		map[i] = place(build, &hint, row->key);
-		claim(&build->records[map[i]], column->probe, row->name, row->parent,
-		      row->identity);
+		claim(build, map[i], column->probe, row->name, row->parent, row->identity);
 	}
 	return map;
 }
@@ -199,8 +210,8 @@ static void join_carried(struct build *build, const struct schema_column *column
 
 		if (!(build->prev->listed[k][i] & UINT64_C(1) << column->probe))
 			continue;
-		claim(&build->records[place(build, &hint, entity->key)], column->probe,
-		      entity->name, entity->parent ? entity->parent->key : NULL, entity->identity);
+		claim(build, place(build, &hint, entity->key), column->probe, entity->name,
+		      entity->parent ? entity->parent->key : NULL, entity->identity);
 	}
 }
 
@@ -332,6 +343,9 @@ static void fill_from_sample(struct build *build, const struct schema_column *co
 	const struct sample_table *rows = &build->samples[column->probe]->tables[column->set];
 
 	for (unsigned i = 0; i < rows->n_rows; i++) {
+		if (map[i] == NO_RECORD)
+			continue;
+
 		size_t at = (size_t)map[i] * build->kind->kind.n_metrics + column->base;
 		const struct entity *before = build->records[map[i]].prev;
 
@@ -397,6 +411,35 @@ static void fill_failed(struct build *build, const struct schema_column *column)
 
 /* --- one kind --- */
 
+/* The columns that list entities, or (is_addition) those that add to them. True: there were some.
+ */
+static bool join_columns(struct build *build, bool is_addition)
+{
+	const struct schema_kind *kind = build->kind;
+	bool is_any = false;
+
+	for (unsigned c = 0; c < kind->n_columns; c++) {
+		const struct schema_column *column = &kind->columns[c];
+
+		if (column->is_addition != is_addition)
+			continue;
+		switch (build->sources[column->probe]) {
+		case SOURCE_SAMPLE:
+			build->maps[c] = join_sample(build, column);
+			is_any = true;
+			break;
+		case SOURCE_CARRY:
+			join_carried(build, column);
+			is_any = true;
+			break;
+		case SOURCE_NONE:
+		case SOURCE_FAILED:
+			break;
+		}
+	}
+	return is_any;
+}
+
 static void join_kind(struct build *build)
 {
 	const struct schema_kind *kind = build->kind;
@@ -407,21 +450,9 @@ static void join_kind(struct build *build)
 	build->room = room;
 	build->records = arena_alloc(build->arena, room * sizeof(*build->records));
 	build->maps = arena_alloc(build->arena, kind->n_columns * sizeof(*build->maps));
-	for (unsigned c = 0; c < kind->n_columns; c++) {
-		const struct schema_column *column = &kind->columns[c];
-
-		switch (build->sources[column->probe]) {
-		case SOURCE_SAMPLE:
-			build->maps[c] = join_sample(build, column);
-			break;
-		case SOURCE_CARRY:
-			join_carried(build, column);
-			break;
-		case SOURCE_NONE:
-		case SOURCE_FAILED:
-			break;
-		}
-	}
+	build->is_complete = false;
+	build->is_complete = join_columns(build, false);
+	(void)join_columns(build, true);
 }
 
 static void make_entities(struct build *build)

@@ -94,6 +94,7 @@ const struct probe probe_cpufreq = {
 	.summary = "Frequency and governor per CPU",
 	.sets = sets,
 	.n_sets = ARRAY_SIZE(sets),
+	.flags = PROBE_ADDS,
 	.period_ns = 5 * NSEC_PER_SEC,
 	.state_size = sizeof(struct cpufreq_state),
 	.sample = sample,

@@ -48,6 +48,7 @@ const struct probe probe_napi = {
 	.summary = "How network interfaces are polled",
 	.sets = sets,
 	.n_sets = ARRAY_SIZE(sets),
+	.flags = PROBE_ADDS,
 	.period_ns = 5 * NSEC_PER_SEC,
 	.sample = sample,
 };

@@ -92,6 +92,7 @@ const struct probe probe_schedstat = {
 	.summary = "Switches and run queue delay per CPU",
 	.sets = sets,
 	.n_sets = ARRAY_SIZE(sets),
+	.flags = PROBE_ADDS,
 	.period_ns = 2 * NSEC_PER_SEC,
 	.state_size = sizeof(struct schedstat_state),
 	.sample = sample,

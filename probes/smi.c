@@ -142,6 +142,7 @@ const struct probe probe_smi = {
 	.summary = "System management interrupts (Intel, with the msr module)",
 	.sets = sets,
 	.n_sets = ARRAY_SIZE(sets),
+	.flags = PROBE_ADDS,
 	.period_ns = NSEC_PER_SEC,
 	.state_size = sizeof(struct smi),
 	.open = open_state,
