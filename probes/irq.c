@@ -26,7 +26,6 @@ enum irq_metric {
 	IRQ_PER_CPU,
 	IRQ_HINT,
 	IRQ_MANAGED,
-	IRQ_MANAGED_WHY,
 	IRQ_THREADS,
 	IRQ_THREAD_PID,
 	IRQ_THREAD_POLICY,
@@ -47,7 +46,6 @@ static const struct metric irq_metrics[] = {
 	 NULL},
 	{"managed", METRIC_TEXT, UNIT_NONE,
 	 "The kernel sets its affinity, nobody else can: yes, no or unknown", "managed"},
-	{"managed_why", METRIC_TEXT, UNIT_NONE, "Why that is unknown", NULL},
 	{"threads", METRIC_GAUGE, UNIT_COUNT, "Kernel threads that handle it", NULL},
 	{"thread_pid", METRIC_GAUGE, UNIT_NONE, "The first of them", NULL},
 	{"thread_policy", METRIC_TEXT, UNIT_NONE, "Its scheduling policy", NULL},
@@ -62,9 +60,11 @@ static const struct metric cpu_metrics[] = {
 	 "local irqs"},
 };
 
-enum host_metric { HOST_DEFAULT_AFFINITY };
+enum host_metric { HOST_DEFAULT_AFFINITY, HOST_MANAGED_WHY };
 static const struct metric host_metrics[] = {
 	{"default_irq_affinity", METRIC_CPUSET, UNIT_NONE, "CPUs new interrupts may use", NULL},
+	{"irq_managed_why", METRIC_TEXT, UNIT_NONE,
+	 "Why it is unknown of interrupts whether they are managed", NULL},
 };
 
 static const struct metric_set sets[] = {
@@ -165,15 +165,27 @@ static void emit_managed(struct sample *out, struct sample_row *row, const struc
 	static const char *const names[] = {[IRQ_MANAGED_UNKNOWN] = "unknown",
 					    [IRQ_MANAGED_NO] = "no",
 					    [IRQ_MANAGED_YES] = "yes"};
-	char why[160];
 
 	sample_text(out, row, IRQ_MANAGED, names[irq->managed]);
-	if (irq->managed != IRQ_MANAGED_UNKNOWN)
+}
+
+/* Once for all of them: the reason is nearly always the same. */
+static void emit_managed_why(const struct irq_table *table, struct sample *out,
+			     struct sample_row *host)
+{
+	char why[160];
+
+	for (unsigned i = 0; i < table->n; i++) {
+		const struct irq *irq = table->at[i];
+
+		if (irq->managed != IRQ_MANAGED_UNKNOWN)
+			continue;
+		(void)snprintf(why, sizeof(why),
+			       "only a write would tell: sys/kernel/debug/irq/irqs/%u: %s",
+			       irq->number, read_reason(irq->managed_error));
+		sample_text(out, host, HOST_MANAGED_WHY, why);
 		return;
-	(void)snprintf(why, sizeof(why),
-		       "only a write would tell: sys/kernel/debug/irq/irqs/%u: %s", irq->number,
-		       read_reason(irq->managed_error));
-	sample_text(out, row, IRQ_MANAGED_WHY, why);
+	}
 }
 
 static void emit_counts(const struct irq_state *state, struct sample *out, struct sample_row *row,
@@ -249,6 +261,7 @@ static void read_host(struct irq_state *state, struct host *host, struct sample 
 	else
 		sample_errno(row, HOST_DEFAULT_AFFINITY,
 			     read_note(out, r, PROC_IRQ "/default_smp_affinity"));
+	emit_managed_why(&state->table, out, row);
 }
 
 static int sample(void *data, struct host *host, struct sample *out)
@@ -260,7 +273,6 @@ static int sample(void *data, struct host *host, struct sample *out)
 	cpuset_zero(&sums->cpus);
 	for (unsigned i = 0; i < state->table.n; i++)
 		state->table.at[i]->is_new = false;
-	read_host(state, host, out);
 
 	int r = state->is_large ? irq_read_large(&state->large, &state->table, host, sums, out)
 				: read_text(state, host, out);
@@ -270,6 +282,7 @@ static int sample(void *data, struct host *host, struct sample *out)
 	irq_read_affinities(&state->table, host, out);
 	irq_read_rare(&state->table, host, out);
 	irq_threads_read(&state->threads, &state->table, host, out);
+	read_host(state, host, out);
 	for (unsigned i = 0; i < state->table.n; i++)
 		emit_irq(state, out, state->table.at[i]);
 	emit_cpus(sums, out);

@@ -95,10 +95,13 @@ static void add_thread(struct flow *flow, const struct entity *irq)
 		flow_field(flow, "threads", ROLE_VALUE, "%u", (unsigned)threads);
 }
 
-void irq_detail_lines(const struct entity *irq, const struct pane *pane, int y)
+void irq_detail_lines(const struct frame *frame, const struct entity *irq, const struct pane *pane,
+		      int y)
 {
 	struct flow flow = {.pane = pane, .y = y, .first_y = y, .max_lines = 2, .indent = 2};
-	const char *colon = strchr(irq->key, ':'), *why = entity_text(irq, "managed_why");
+	const char *colon = strchr(irq->key, ':');
+	const char *managed = entity_text(irq, "managed");
+	const char *why = entity_text(snapshot_find(frame->snap, "host"), "irq_managed_why");
 
 	flow_field(&flow, "", ROLE_STRONG, "%s %s", colon ? colon + 1 : irq->key,
 		   strcmp(irq->name, irq->key) ? irq->name : "");
@@ -115,6 +118,6 @@ void irq_detail_lines(const struct entity *irq, const struct pane *pane, int y)
 	add(&flow, irq, "hwirq", "hwirq");
 	add(&flow, irq, "chip", "chip");
 	add(&flow, irq, "managed", "managed");
-	if (why)
+	if (why && managed && strcmp(managed, "unknown") == 0)
 		flow_field(&flow, "", ROLE_DIM, "%s", why);
 }

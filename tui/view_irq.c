@@ -147,7 +147,8 @@ static void irq_draw(const struct view *view, void *arg, const struct frame *fra
 	if (legend)
 		irq_matrix_legend(pane, pane->height - detail - 1);
 	if (detail)
-		irq_detail_lines(state->rows[state->table.cursor], pane, pane->height - detail);
+		irq_detail_lines(frame, state->rows[state->table.cursor], pane,
+				 pane->height - detail);
 	if (state->is_chosen)
 		remember_cursor(state);
 }

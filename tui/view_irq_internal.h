@@ -56,6 +56,7 @@ void irq_matrix_legend(const struct pane *pane, int y);
 void irq_summary_line(const struct irq_view *state, const struct frame *frame,
 		      const struct pane *pane, int y);
 /* Two lines about one interrupt. */
-void irq_detail_lines(const struct entity *irq, const struct pane *pane, int y);
+void irq_detail_lines(const struct frame *frame, const struct entity *irq, const struct pane *pane,
+		      int y);
 
 #endif

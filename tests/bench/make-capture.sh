@@ -1,11 +1,12 @@
 #!/bin/bash
-# make-capture.sh CPUS DIR: a made-up machine of CPUS logical CPUs below DIR, as `jittertop capture`
+# make-capture.sh CPUS DIR [IRQS [SPREAD]]: a made-up machine of CPUS logical CPUs below DIR, as `jittertop capture`
 # would have saved it: two threads a core, 16 cores an L3, 128 CPUs a package, a node per 64 CPUs.
+# IRQS interrupts, each of which came to SPREAD CPUs so far (default: up to 128, to all of them).
 # The size of a tick depends on it and on nothing else: the contents are plain and always the same.
 set -eu
 
-if [ $# -ne 2 ] || [ "$1" -lt 2 ] || [ -e "$2" ]; then
-	echo "usage: make-capture.sh CPUS NEW-DIR" >&2
+if [ $# -lt 2 ] || [ $# -gt 4 ] || [ "$1" -lt 2 ] || [ -e "$2" ]; then
+	echo "usage: make-capture.sh CPUS NEW-DIR [IRQS [SPREAD]]" >&2
 	exit 2
 fi
 n=$1
@@ -17,7 +18,9 @@ per_node=64 per_package=128 per_l3=32
 [ "$n" -ge $per_package ] || per_package=$n
 [ "$n" -ge $per_l3 ] || per_l3=$n
 nodes=$(((n + per_node - 1) / per_node))
-irqs=$((n * 2 < 128 ? n * 2 : 128))
+irqs=${3:-$((n * 2 < 128 ? n * 2 : 128))}
+spread=${4:-$n}
+[ "$spread" -le "$n" ] || spread=$n
 last=$((n - 1))
 
 # range FROM COUNT: a list; mask FROM COUNT: the kernel's mask of n bits (both multiples of 2)
@@ -114,7 +117,11 @@ cp sys/devices/system/node/online sys/devices/system/node/possible
 cp sys/devices/system/node/online sys/devices/system/node/has_cpu
 cp sys/devices/system/node/online sys/devices/system/node/has_memory
 
-awk -v n="$n" -v irqs="$irqs" 'BEGIN {
+awk -v n="$n" -v irqs="$irqs" -v spread="$spread" '
+function count(q, cpu) {
+	return (cpu - q % n + n) % n < spread ? 10 * q : 0
+}
+BEGIN {
 	line = "%s 123456 789 45678 98765432 1234 0 5678 90 0 0\n"
 	printf line, "cpu " > "proc/stat"
 	printf "version 15\ntimestamp 4295000000\n" > "proc/schedstat"
@@ -139,12 +146,12 @@ awk -v n="$n" -v irqs="$irqs" 'BEGIN {
 	printf "intr 987654321" > "proc/stat"
 	for (q = 0; q < 24 + irqs; q++) {
 		device = q >= 24
-		printf " %d", device ? 10 * q * n : 0 > "proc/stat"
+		printf " %d", device ? 10 * q * spread : 0 > "proc/stat"
 		if (!device)
 			continue
 		printf "%4d:", q > "proc/interrupts"
 		for (i = 0; i < n; i++)
-			printf " %10d", 10 * q > "proc/interrupts"
+			printf " %10d", count(q, i) > "proc/interrupts"
 		printf "  PCI-MSIX-0000:01:00.0 %d-edge      eth0-rx-%d\n", q, q - 24 > "proc/interrupts"
 	}
 	printf "\nctxt 55555555\nbtime 1700000000\nprocesses 666666\nprocs_running 3\nprocs_blocked 0\nsoftirq 1111 1 2 3 4 5 6 7 8 9 10\n" > "proc/stat"
@@ -170,8 +177,16 @@ for ((q = 24; q < 24 + irqs; q++)); do
 	echo PCI-MSIX-0000:01:00.0 >"sys/kernel/irq/$q/chip_name"
 	echo "$q" >"sys/kernel/irq/$q/hwirq"
 	echo edge >"sys/kernel/irq/$q/type"
-	yes $((10 * q)) | head -"$n" | paste -sd, >"sys/kernel/irq/$q/per_cpu_count"
 done
+awk -v n="$n" -v irqs="$irqs" -v spread="$spread" 'BEGIN {
+	for (q = 24; q < 24 + irqs; q++) {
+		file = "sys/kernel/irq/" q "/per_cpu_count"
+		for (i = 0; i < n; i++)
+			printf "%s%d", i ? "," : "", (i - q % n + n) % n < spread ? 10 * q : 0 > file
+		printf "\n" > file
+		close(file)
+	}
+}'
 echo "$all" >proc/irq/default_smp_affinity
 
 cat >proc/meminfo <<END

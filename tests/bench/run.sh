@@ -6,6 +6,7 @@
 #   2. what the history of fifteen minutes takes, and the digest every frame is drawn from
 #   3. one tick of the sampler for 2, 64, 256 and 1,024 CPUs: CPU time, and instructions counted by
 #      callgrind (the same number on every run)
+#   3. interrupts: 64 x 500, 256 x 1,000 and 1,152 x 1,056 (CPUs x interrupts)
 #
 # Usage: run.sh [SECONDS]; needs JT_BUILDDIR with `make bench` run there.
 set -u -o pipefail
@@ -91,3 +92,45 @@ for cpus in 2 64 256 1024; do
 	"$here/make-capture.sh" $cpus "$tmp/host$cpus" && tick "capture of $cpus CPUs" --root "$tmp/host$cpus"
 done
 tick 'synthetic, 1024 CPUs' --topology 'pack:8 numa:2 l3:4 core:8 pu:2'
+echo
+
+# counted FUNCTION TICKS ARGUMENTS...: instructions of one call of it
+counted() {
+	local function=$1 ticks=$2 out=$tmp/callgrind.irqs
+	shift 2
+	timeout -k 5 900 valgrind --tool=callgrind --toggle-collect="$function" --callgrind-out-file="$out" \
+		"$build/tests/bench/irqs" "$@" "$ticks" >/dev/null 2>"$tmp/err" || return 1
+	awk -v ticks="$ticks" '/^(summary|totals):/ { sum = $2 } END { printf "%d\n", sum / ticks }' "$out"
+}
+
+# irqs CPUS IRQS SPREAD: none, a tenth and all of them fire between two ticks
+irqs() {
+	local cpus=$1 irqs=$2 spread=$3 dir=$tmp/irqs$1-$3 moving figures tick frame
+	"$here/make-capture.sh" "$cpus" "$dir" "$irqs" "$spread" || return
+	for moving in 0 $((irqs / 10)) "$irqs"; do
+		if ! figures=$("$build/tests/bench/irqs" "$dir" "$cpus" "$moving" 10 2>"$tmp/err"); then
+			absent "$cpus x $irqs" "$(tr '\n' ' ' <"$tmp/err")"
+			return
+		fi
+		tick=- frame=-
+		if command -v valgrind >/dev/null; then
+			tick=$(counted measured_tick 3 "$dir" "$cpus" "$moving") || tick=-
+			frame=$(counted measured_frame 3 "$dir" "$cpus" "$moving") || frame=-
+		fi
+		printf '%-12s%8s%8s' "$cpus x $irqs" "$spread" "$moving"
+		# shellcheck disable=SC2046,SC2183 # words by design
+		printf '%8s%9s%10s%10s%14s%14s%12s\n' $(sed -E 's/[a-z_]+=//g' <<<"$figures") "$tick" "$frame" \
+			$([ "$tick" = - ] && echo - || echo $((tick / irqs)))
+	done
+	rm -rf "$dir"
+}
+
+echo "interrupts: a tick is the probe and its snapshot, a frame the irq view on 160x50; spread: CPUs an"
+echo "interrupt came to so far; firing: interrupts that came between two ticks, each at one CPU"
+printf '%-12s%8s%8s%8s%9s%10s%10s%14s%14s%12s\n' 'CPUs x IRQs' spread firing IRQs cells tick_ms frame_ms \
+	tick_instr frame_instr instr/IRQ
+for spread in 2 16; do
+	irqs 64 500 $spread
+	irqs 256 1000 $spread
+	irqs 1152 1056 $spread
+done
