@@ -254,17 +254,25 @@ static void take_rss(struct nic_device *device, struct nlattr *const *attributes
 	set_detail(device, DETAIL_RSS_KEY, attributes[RSS_HKEY] != NULL);
 }
 
+enum command_index {
+	COMMAND_RINGS,
+	COMMAND_CHANNELS,
+	COMMAND_COALESCE,
+	COMMAND_FEATURES,
+	COMMAND_PRIVATE_FLAGS
+};
 static const struct command commands[] = {
-	{"rings-get", ETHTOOL_MSG_RINGS_GET, 0, ETHTOOL_A_RINGS_MAX, ring_fields,
-	 ARRAY_SIZE(ring_fields), take_numbers},
-	{"channels-get", ETHTOOL_MSG_CHANNELS_GET, 0, ETHTOOL_A_CHANNELS_MAX, channel_fields,
-	 ARRAY_SIZE(channel_fields), take_numbers},
-	{"coalesce-get", ETHTOOL_MSG_COALESCE_GET, 0, ETHTOOL_A_COALESCE_MAX, coalesce_fields,
-	 ARRAY_SIZE(coalesce_fields), take_numbers},
-	{"features-get", ETHTOOL_MSG_FEATURES_GET, ETHTOOL_FLAG_COMPACT_BITSETS,
-	 ETHTOOL_A_FEATURES_MAX, NULL, 0, take_features},
-	{"privflags-get", ETHTOOL_MSG_PRIVFLAGS_GET, 0, ETHTOOL_A_PRIVFLAGS_MAX, NULL, 0,
-	 take_private_flags},
+	[COMMAND_RINGS] = {"rings-get", ETHTOOL_MSG_RINGS_GET, 0, ETHTOOL_A_RINGS_MAX, ring_fields,
+			   ARRAY_SIZE(ring_fields), take_numbers},
+	[COMMAND_CHANNELS] = {"channels-get", ETHTOOL_MSG_CHANNELS_GET, 0, ETHTOOL_A_CHANNELS_MAX,
+			      channel_fields, ARRAY_SIZE(channel_fields), take_numbers},
+	[COMMAND_COALESCE] = {"coalesce-get", ETHTOOL_MSG_COALESCE_GET, 0, ETHTOOL_A_COALESCE_MAX,
+			      coalesce_fields, ARRAY_SIZE(coalesce_fields), take_numbers},
+	[COMMAND_FEATURES] = {"features-get", ETHTOOL_MSG_FEATURES_GET,
+			      ETHTOOL_FLAG_COMPACT_BITSETS, ETHTOOL_A_FEATURES_MAX, NULL, 0,
+			      take_features},
+	[COMMAND_PRIVATE_FLAGS] = {"privflags-get", ETHTOOL_MSG_PRIVFLAGS_GET, 0,
+				   ETHTOOL_A_PRIVFLAGS_MAX, NULL, 0, take_private_flags},
 };
 static const struct command rss_command = {
 	"rss-get", MSG_RSS_GET, 0, RSS_MAX, rss_fields, ARRAY_SIZE(rss_fields), take_rss,
@@ -396,22 +404,25 @@ static void read_feature_bits(struct reader *reader)
 	nlmsg_free(attributes);
 }
 
-/* --- kernels before 5.6, or without the family --- */
+/* --- kernels before 5.6, whose commands came one by one until 5.13; without the family --- */
 
-static void read_by_ioctl(struct nic_device *device, struct host *host)
+/* missing: bit set over enum command_index. */
+static void read_by_ioctl(struct nic_device *device, struct host *host, unsigned missing)
 {
 	struct ethtool_ringparam ring = {.cmd = ETHTOOL_GRINGPARAM};
 	struct ethtool_channels channels = {.cmd = ETHTOOL_GCHANNELS};
 	struct ethtool_coalesce coalesce = {.cmd = ETHTOOL_GCOALESCE};
 
-	if (host_ethtool_get(host, device->name, &ring, sizeof(ring)) == (ssize_t)sizeof(ring)) {
+	if (missing & 1u << COMMAND_RINGS &&
+	    host_ethtool_get(host, device->name, &ring, sizeof(ring)) == (ssize_t)sizeof(ring)) {
 		set_detail(device, DETAIL_RING_RX, ring.rx_pending);
 		set_detail(device, DETAIL_RING_RX_MAX, ring.rx_max_pending);
 		set_detail(device, DETAIL_RING_TX, ring.tx_pending);
 		set_detail(device, DETAIL_RING_TX_MAX, ring.tx_max_pending);
 	}
-	if (host_ethtool_get(host, device->name, &channels, sizeof(channels)) ==
-	    (ssize_t)sizeof(channels)) {
+	if (missing & 1u << COMMAND_CHANNELS &&
+	    host_ethtool_get(host, device->name, &channels, sizeof(channels)) ==
+		    (ssize_t)sizeof(channels)) {
 		set_detail(device, DETAIL_CHANNELS_RX, channels.rx_count);
 		set_detail(device, DETAIL_CHANNELS_RX_MAX, channels.max_rx);
 		set_detail(device, DETAIL_CHANNELS_TX, channels.tx_count);
@@ -419,8 +430,9 @@ static void read_by_ioctl(struct nic_device *device, struct host *host)
 		set_detail(device, DETAIL_CHANNELS_COMBINED, channels.combined_count);
 		set_detail(device, DETAIL_CHANNELS_COMBINED_MAX, channels.max_combined);
 	}
-	if (host_ethtool_get(host, device->name, &coalesce, sizeof(coalesce)) ==
-	    (ssize_t)sizeof(coalesce)) {
+	if (missing & 1u << COMMAND_COALESCE &&
+	    host_ethtool_get(host, device->name, &coalesce, sizeof(coalesce)) ==
+		    (ssize_t)sizeof(coalesce)) {
 		set_detail(device, DETAIL_COALESCE_RX_NS,
 			   coalesce.rx_coalesce_usecs * UINT64_C(1000));
 		set_detail(device, DETAIL_COALESCE_RX_FRAMES, coalesce.rx_max_coalesced_frames);
@@ -481,7 +493,7 @@ static void read_rss(struct reader *reader)
 void nic_ethtool_read(struct nic_devices *devices, struct host *host, struct sample *out)
 {
 	struct reader reader = {.devices = devices, .host = host, .out = out};
-	bool has_family = true;
+	unsigned missing = 0;
 
 	for (unsigned i = 0; i < devices->n; i++) {
 		struct nic_device *device = devices->at[i];
@@ -491,15 +503,17 @@ void nic_ethtool_read(struct nic_devices *devices, struct host *host, struct sam
 		device->has_features = device->has_private_flags = false;
 	}
 	read_feature_bits(&reader);
-	for (unsigned i = 0; i < ARRAY_SIZE(commands) && has_family; i++) {
+	for (unsigned i = 0; i < ARRAY_SIZE(commands); i++) {
 		int r = ask(&reader, &commands[i], NULL);
 
-		if (r == -ENOENT)
-			has_family = i > 0; /* else only this command is missing in a capture */
-		else if (r < 0 && r != -EOPNOTSUPP)
+		/* No such family or, live, no such command: a dump passes over the devices that do
+		 * not have it. Recordings may lack one command. */
+		if (r == -ENOENT || r == -EOPNOTSUPP)
+			missing |= 1u << i;
+		else if (r < 0)
 			ask_each(&reader, &commands[i]);
 	}
-	for (unsigned i = 0; i < devices->n && i < SINGLE_MAX && !has_family; i++)
-		read_by_ioctl(devices->at[i], host);
+	for (unsigned i = 0; i < devices->n && i < SINGLE_MAX && missing; i++)
+		read_by_ioctl(devices->at[i], host, missing);
 	read_rss(&reader);
 }

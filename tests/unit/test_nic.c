@@ -288,6 +288,91 @@ static void test_details(void **state)
 	fixture_done(&f);
 }
 
+/* What a recording holds of one ioctl: the bytes of its struct. */
+static void give_ioctl(struct host *host, const char *name, const void *bytes, size_t size)
+{
+	char path[64], hex[512];
+
+	assert_true(2 * size < sizeof(hex));
+	for (size_t i = 0; i < size; i++)
+		(void)snprintf(hex + 2 * i, 3, "%02x", ((const unsigned char *)bytes)[i]);
+	(void)snprintf(path, sizeof(path), "ethtool/%s@veth0", name);
+	host_fake_file(host, path, hex);
+}
+
+static void give_ioctls(struct host *host)
+{
+	struct ethtool_ringparam ring = {.cmd = ETHTOOL_GRINGPARAM,
+					 .rx_pending = 512,
+					 .rx_max_pending = 4096,
+					 .tx_pending = 256,
+					 .tx_max_pending = 2048};
+	struct ethtool_channels channels = {
+		.cmd = ETHTOOL_GCHANNELS, .combined_count = 4, .max_combined = 8};
+	struct ethtool_coalesce coalesce = {.cmd = ETHTOOL_GCOALESCE,
+					    .rx_coalesce_usecs = 50,
+					    .tx_max_coalesced_frames = 32,
+					    .use_adaptive_rx_coalesce = 1};
+	/* The header, then the table: eight entries to three queues, and a key. */
+	uint32_t rss[6 + 8 + 1] = {ETHTOOL_GRSSH, 0, 8, 4};
+	static const uint32_t queues[] = {0, 1, 2, 0, 1, 2, 0, 1};
+
+	_Static_assert(sizeof(struct ethtool_rxfh) == 6 * sizeof(uint32_t), "layout");
+	memcpy(rss + 6, queues, sizeof(queues));
+	give_ioctl(host, "ringparam", &ring, sizeof(ring));
+	give_ioctl(host, "channels", &channels, sizeof(channels));
+	give_ioctl(host, "coalesce", &coalesce, sizeof(coalesce));
+	give_ioctl(host, "rss", rss, sizeof(rss));
+}
+
+static void check_ioctls(const struct fixture *f)
+{
+	assert_string_equal(fixture_error(f), "");
+	assert_int_equal(fixture_u64(f, "nic:veth0", "ring_rx"), 512);
+	assert_int_equal(fixture_u64(f, "nic:veth0", "ring_rx_max"), 4096);
+	assert_int_equal(fixture_u64(f, "nic:veth0", "ring_tx"), 256);
+	assert_int_equal(fixture_u64(f, "nic:veth0", "ring_tx_max"), 2048);
+	assert_int_equal(fixture_u64(f, "nic:veth0", "channels_combined"), 4);
+	assert_int_equal(fixture_u64(f, "nic:veth0", "channels_combined_max"), 8);
+	assert_int_equal(fixture_u64(f, "nic:veth0", "channels_rx"), 0);
+	assert_int_equal(fixture_u64(f, "nic:veth0", "coalesce_rx_ns"), 50000);
+	assert_int_equal(fixture_u64(f, "nic:veth0", "coalesce_tx_frames"), 32);
+	assert_int_equal(fixture_u64(f, "nic:veth0", "adaptive_rx"), 1);
+	assert_int_equal(fixture_u64(f, "nic:veth0", "adaptive_tx"), 0);
+	assert_int_equal(fixture_u64(f, "nic:veth0", "rss_entries"), 8);
+	assert_int_equal(fixture_u64(f, "nic:veth0", "rss_queues"), 3);
+	assert_int_equal(fixture_u64(f, "nic:veth0", "rss_key"), 1);
+}
+
+/* Before Linux 5.6 there is no family "ethtool"; after it, its commands came one by one. */
+static void test_old_kernels(void **state)
+{
+	static const char *const commands[] = {"rings-get", "channels-get", "coalesce-get",
+					       "features-get", "privflags-get"};
+	struct stream stream = {0};
+	struct fixture f;
+	(void)state;
+
+	fixture_fake(&f, &probe_nic);
+	one_link(f.host, 7, 1);
+	host_fake_link(f.host, "sys/class/net/veth0/device", "../../../virtio0");
+	give_ioctls(f.host);
+	tick(&f, 1);
+	check_ioctls(&f);
+	fixture_done(&f);
+
+	fixture_fake(&f, &probe_nic);
+	one_link(f.host, 7, 1);
+	host_fake_link(f.host, "sys/class/net/veth0/device", "../../../virtio0");
+	give_ioctls(f.host);
+	stream_error(&stream, -EOPNOTSUPP, NULL);
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		host_fake_netlink(f.host, "ethtool", commands[i], NULL, stream.bytes, stream.len);
+	tick(&f, 1);
+	check_ioctls(&f);
+	fixture_done(&f);
+}
+
 /* --- VFs --- */
 
 static void put_vf(struct nl_msg *msg, uint32_t number, bool is_trusted)
@@ -385,9 +470,9 @@ static void test_vfs(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_links),	  cmocka_unit_test(test_identity),
-		cmocka_unit_test(test_bad_reply), cmocka_unit_test(test_details),
-		cmocka_unit_test(test_vfs),
+		cmocka_unit_test(test_links),	    cmocka_unit_test(test_identity),
+		cmocka_unit_test(test_bad_reply),   cmocka_unit_test(test_details),
+		cmocka_unit_test(test_old_kernels), cmocka_unit_test(test_vfs),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
