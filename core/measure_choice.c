@@ -170,9 +170,29 @@ static void note_cpu(struct scan_state *state, unsigned cpu, const struct task *
 		       list);
 }
 
-static bool is_bound(const struct scan_state *state, const struct cpuset *allowed)
+/* One CPU, or threads of one core: then nothing but the task itself decides where it runs. */
+static bool is_within_core(const struct scan_state *state, const struct cpuset *allowed)
+{
+	unsigned first = cpuset_next(allowed, 0);
+	struct cpuset siblings;
+
+	if (first < CPUSET_MAX && cpuset_count(allowed) == 1)
+		return true;
+	return first < CPUSET_MAX &&
+	       !host_read_cpulistf(state->host, &siblings,
+				   "sys/devices/system/cpu/cpu%u/topology/thread_siblings_list",
+				   first) &&
+	       cpuset_is_subset(allowed, &siblings);
+}
+
+static bool is_bound(const struct scan_state *state, const struct cpuset *allowed, bool is_realtime)
 {
 	if (cpuset_is_subset(&state->ordinary, allowed))
+		return false;
+	if (is_within_core(state, allowed))
+		return true;
+	/* A VM that floats in its NUMA node, as libvirt places it, owns no CPU. */
+	if (!is_realtime)
 		return false;
 	/* Isolated CPUs: somebody gave them to this task. */
 	if (!cpuset_is_subset(allowed, &state->ordinary))
@@ -188,7 +208,7 @@ static void look_at(struct scan_state *state, const struct task *task, bool is_v
 	if (read_allowed(state->host, task->pid, task->tid, &allowed))
 		return;
 	cpuset_and(&allowed, state->online);
-	if (!is_bound(state, &allowed))
+	if (!is_bound(state, &allowed, is_realtime(task)))
 		return;
 	for (unsigned cpu = cpuset_next(&allowed, 0); cpu < CPUSET_MAX;
 	     cpu = cpuset_next(&allowed, cpu + 1))

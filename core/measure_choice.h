@@ -7,12 +7,16 @@
  *  - real-time tasks (FIFO, RR, DEADLINE) of any program,
  *  - vCPU threads by their name ("CPU 3/KVM", "vcpu3", "fc_vcpu 3", "crosvm_vcpu3"), and every
  *    thread of a qemu that does not name its vCPUs,
- * provided that the task is bound to CPUs: it may not use all CPUs that ordinary tasks may use
- * (what PID 1 may, so that isolcpus or systemd's CPUAffinity do not make every daemon look bound),
- * and it may use others, or at most half of those. A daemon such as multipathd, RR 99 on all CPUs,
- * thus keeps no CPU from being measured, nor does a VM that was only kept off a few CPUs.
+ * provided that the task is bound: it may not use all CPUs that ordinary tasks may use (what PID 1
+ * may, so that isolcpus or systemd's CPUAffinity do not make every daemon look bound), and
+ *  - it may use one CPU only, or threads of one core: a pinned vCPU;
+ *  - or it is real-time and may use others than those (isolated ones), or at most half of them: a
+ *    shield of CPUs that somebody gave it, on any of which a thread of ours could delay it.
+ * So a vCPU that floats in its NUMA node or in a set of isolated CPUs keeps none of them from being
+ * measured (a real-time one does), nor does a daemon such as multipathd, RR 99 on all CPUs.
  *
- * Uses the host handle only: one stat file per task, one status file more for those that count.
+ * Uses the host handle only: one stat file per task, a status file and a topology file
+ * more for those that count.
  */
 #ifndef JT_CORE_MEASURE_CHOICE_H
 #define JT_CORE_MEASURE_CHOICE_H

@@ -174,6 +174,41 @@ static void test_vcpus(void **state)
 	check_why(f, 9, "vcpu0 301 (vCPU, not real-time) is bound to 9");
 }
 
+static void set_siblings(struct fixture *f, unsigned n_cpus, unsigned n_cores)
+{
+	for (unsigned cpu = 0; cpu < n_cpus; cpu++) {
+		char path[80], text[24];
+
+		(void)snprintf(path, sizeof(path),
+			       "sys/devices/system/cpu/cpu%u/topology/thread_siblings_list", cpu);
+		(void)snprintf(text, sizeof(text), "%u,%u\n", cpu % n_cores,
+			       cpu % n_cores + n_cores);
+		host_fake_file(f->host, path, text);
+	}
+}
+
+/* Pinned is who may use one core at most; libvirt's usual placement is a NUMA node. */
+static void test_floating_vcpus(void **state)
+{
+	struct fixture *f = *state;
+	const struct spec tasks[] = {
+		{100, 100, "qemu-system-x86", 0, 0, OTHER, "0-3,8-11"},
+		{100, 101, "CPU 0/KVM", 0, 0, OTHER, "0-3,8-11"},
+		{100, 102, "CPU 1/KVM", 0, 0, OTHER, "5-6"},
+		{200, 200, "CPU 0/KVM", 0, 0, OTHER, "7,15"},
+	};
+	const struct spec realtime = {300, 300, "CPU 0/KVM", 0, 1, FIFO, "0-3,8-11"};
+
+	set_machine(f, "0-15", "0-15");
+	set_siblings(f, 16, 8);
+	for (unsigned i = 0; i < ARRAY_SIZE(tasks); i++)
+		put_task(f->host, &tasks[i]);
+	check_taken(f, "7,15");
+	check_why(f, 15, "CPU 0/KVM 200 (vCPU, not real-time) is bound to 7,15");
+	put_task(f->host, &realtime);
+	check_taken(f, "0-3,7-11,15");
+}
+
 /* Without debug-threads=on all threads of a qemu have its name. */
 static void test_vcpus_without_names(void **state)
 {
@@ -198,10 +233,9 @@ static void test_isolated(void **state)
 {
 	struct fixture *f = *state;
 	const struct spec tasks[] = {
-		{10, 10, "multipathd", 0, 99, RR, "0-3"},
-		{11, 11, "corosync", 0, 99, RR, "0-7"},
-		{12, 12, "CPU 0/KVM", 0, 0, OTHER, "4-7"},
-		{13, 13, "mostly", 0, 5, RR, "0-2"},
+		{10, 10, "multipathd", 0, 99, RR, "0-3"},  {11, 11, "corosync", 0, 99, RR, "0-7"},
+		{12, 12, "CPU 0/KVM", 0, 0, OTHER, "4-7"}, {13, 13, "mostly", 0, 5, RR, "0-2"},
+		{14, 14, "CPU 1/KVM", 0, 1, FIFO, "4-7"},
 	};
 
 	set_machine(f, "0-7", "0-3");
@@ -209,7 +243,10 @@ static void test_isolated(void **state)
 	put_task(f->host, &tasks[1]);
 	put_task(f->host, &tasks[3]);
 	check_taken(f, "");
+	/* It floats among them, unless it is real-time. */
 	put_task(f->host, &tasks[2]);
+	check_taken(f, "");
+	put_task(f->host, &tasks[4]);
 	check_taken(f, "4-7");
 }
 
@@ -217,7 +254,7 @@ static void test_offline_cpus_do_not_count(void **state)
 {
 	struct fixture *f = *state;
 	/* Bound to 2 of 4 online CPUs, and to all of those that are not. */
-	const struct spec task = {10, 10, "CPU 0/KVM", 0, 0, OTHER, "2-31"};
+	const struct spec task = {10, 10, "control", 0, 5, FIFO, "2-31"};
 
 	set_machine(f, "0-3", "0-31");
 	put_task(f->host, &task);
@@ -282,6 +319,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_realtime, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_whom_we_ignore, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_vcpus, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_floating_vcpus, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_vcpus_without_names, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_isolated, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_offline_cpus_do_not_count, set_up, tear_down),
