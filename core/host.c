@@ -90,6 +90,24 @@ ssize_t host_readf(struct host *host, char *buf, size_t size, const char *fmt, .
 	return r < 0 ? r : read_text(host, path, buf, size);
 }
 
+static ssize_t read_bytes(struct host *host, bool is_recorded, const char *path, char *buf,
+			  size_t size)
+{
+	if (!size)
+		return -EINVAL;
+	if (atomic_load(&host->is_interrupted))
+		return -ECANCELED;
+
+	ssize_t n = host->ops->read(host, path, buf, size);
+	if (host->record && is_recorded)
+		host_record_file(host, path, buf, n);
+	if (n >= 0 && (size_t)n == size)
+		return -EFBIG;
+	if (n >= 0)
+		buf[n] = '\0';
+	return n;
+}
+
 ssize_t host_read_bytesf(struct host *host, char *buf, size_t size, const char *fmt, ...)
 {
 	char path[HOST_PATH_MAX];
@@ -98,21 +116,18 @@ ssize_t host_read_bytesf(struct host *host, char *buf, size_t size, const char *
 	va_start(ap, fmt);
 	int r = host_vpath(path, fmt, ap);
 	va_end(ap);
-	if (r < 0)
-		return r;
-	if (!size)
-		return -EINVAL;
-	if (atomic_load(&host->is_interrupted))
-		return -ECANCELED;
+	return r < 0 ? r : read_bytes(host, true, path, buf, size);
+}
 
-	ssize_t n = host->ops->read(host, path, buf, size);
-	if (host->record)
-		host_record_file(host, path, buf, n);
-	if (n >= 0 && (size_t)n == size)
-		return -EFBIG;
-	if (n >= 0)
-		buf[n] = '\0';
-	return n;
+ssize_t host_peek_bytesf(struct host *host, char *buf, size_t size, const char *fmt, ...)
+{
+	char path[HOST_PATH_MAX];
+	va_list ap;
+
+	va_start(ap, fmt);
+	int r = host_vpath(path, fmt, ap);
+	va_end(ap);
+	return r < 0 ? r : read_bytes(host, false, path, buf, size);
 }
 
 ssize_t host_read(struct host *host, const char *path, char *buf, size_t size)

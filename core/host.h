@@ -65,6 +65,10 @@ ssize_t host_readf(struct host *host, char *buf, size_t size, const char *fmt, .
 /* The bytes as they are, NULs included (proc/PID/cmdline), and one NUL behind them. */
 ssize_t host_read_bytesf(struct host *host, char *buf, size_t size, const char *fmt, ...)
 	_printf_(4, 5);
+/* The same, never recorded: to see whether it is one that matters, where what others keep in theirs
+ * (all processes' command lines) is no business of whoever gets the recording. */
+ssize_t host_peek_bytesf(struct host *host, char *buf, size_t size, const char *fmt, ...)
+	_printf_(4, 5);
 int host_read_u64f(struct host *host, uint64_t *ret, const char *fmt, ...)
 	_printf_(3, 4) _must_check_;
 int host_read_i64f(struct host *host, int64_t *ret, const char *fmt, ...)
