@@ -265,11 +265,16 @@ static void remember(struct vm_thread *thread, const struct vm_thread *before, u
 static void find_roles(struct vm *vm, struct host *host, const struct vm_thread *before,
 		       unsigned n_before)
 {
-	bool has_unnamed = false;
+	bool has_unnamed = false, has_names = false;
 
+	for (unsigned i = 0; i < vm->n_threads; i++)
+		has_names |= vm->threads[i].index >= 0;
 	for (unsigned i = 0; i < vm->n_threads; i++) {
 		struct vm_thread *thread = &vm->threads[i];
 
+		/* Where vCPUs have names, one without is none: RCU's, made before the naming. */
+		if (has_names && thread->role == VM_UNNAMED)
+			thread->role = VM_OTHER;
 		ask_qmp(vm, thread);
 		if (thread->role == VM_UNNAMED)
 			remember(thread, before, n_before);

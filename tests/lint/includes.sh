@@ -4,7 +4,7 @@
 # shellcheck source=tests/lint/lib.sh
 . "${BASH_SOURCE[0]%/*}/lib.sh"
 
-json_users='core/json_limits.c|core/reference_json.c|core/snapshot_json.c|probes/container_json.c|probes/dpdk_[a-z_]+.c|probes/qmp_[a-z]+.c|tui/cmd_[a-z_]+.c'
+json_users='core/json_limits.c|core/reference_json.c|core/snapshot_json.c|probes/container_json.c|probes/dpdk_[a-z_]+.c|probes/qmp_[a-z]+.c|probes/vm_options.c|tui/cmd_[a-z_]+.c'
 
 check() {
 	local file line target
