@@ -193,6 +193,7 @@ struct chains *chains_new(const struct snapshot *snap)
 	struct cpu_facts *facts;
 	struct cpuset set;
 
+	chains->queues = children_new(snap, "queue");
 	if (!queues || queues->n_entities == 0)
 		return chains;
 	chains->n = queues->n_entities;
@@ -224,9 +225,17 @@ struct chains *chains_new(const struct snapshot *snap)
 
 void chains_free(struct chains *chains)
 {
-	if (chains)
+	if (chains) {
+		children_free(chains->queues);
 		free(chains->at);
+	}
 	free(chains);
+}
+
+/* queue: of the snapshot that the chains are of. They are in the order of its table. */
+static const struct chain *chain_at(const struct chains *chains, const struct entity *queue)
+{
+	return &chains->at[queue - chains->at[0].queue];
 }
 
 const struct chain *chains_find(const struct chains *chains, const struct snapshot *snap,
@@ -236,15 +245,16 @@ const struct chain *chains_find(const struct chains *chains, const struct snapsh
 
 	if (!queues || queue->kind != queues->kind || chains->n != queues->n_entities)
 		return NULL;
-	return &chains->at[queue - queues->entities];
+	return chain_at(chains, queue);
 }
 
 unsigned chains_flags_below(const struct chains *chains, const struct entity *parent)
 {
-	unsigned all = 0;
+	unsigned all = 0, n;
+	const struct entity *const *queues = children_of(chains->queues, parent, &n);
 
-	for (unsigned i = 0; i < chains->n; i++)
-		all |= chains->at[i].parent == parent ? chains->at[i].flags : 0;
+	for (unsigned i = 0; i < n; i++)
+		all |= chain_at(chains, queues[i])->flags;
 	return all;
 }
 

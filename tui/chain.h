@@ -10,7 +10,7 @@
 
 #include <stdbool.h>
 
-#include "core/snapshot.h"
+#include "tui/children.h"
 
 enum chain_flag {
 	CHAIN_ISOLATED, /* its CPU is isolated */
@@ -40,6 +40,7 @@ struct chain {
 struct chains {
 	struct chain *at; /* in the order of the kind's table */
 	unsigned n;
+	struct children *queues; /* by interface or port */
 };
 
 struct chains *chains_new(const struct snapshot *snap);

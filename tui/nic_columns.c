@@ -24,12 +24,12 @@ enum column {
 
 static const struct table_column columns[NIC_COLUMNS] = {
 	[COL_NAME] = {.title = "interface", .min_width = 11, .max_width = 24},
-	[COL_STATE] = {.title = "state", .min_width = 5, .max_width = 8, .priority = 4},
+	[COL_STATE] = {.title = "state", .min_width = 7, .max_width = 8, .priority = 4},
 	[COL_SPEED] =
 		{.title = "speed", .min_width = 5, .max_width = 6, .priority = 6, .is_right = true},
 	[COL_PACKETS] = {.title = "pkt/s", .min_width = 6, .max_width = 8, .is_right = true},
 	[COL_BYTES] = {.title = "bytes/s",
-		       .min_width = 7,
+		       .min_width = 8,
 		       .max_width = 9,
 		       .priority = 3,
 		       .is_right = true},
@@ -55,13 +55,6 @@ static const struct table_column columns[NIC_COLUMNS] = {
 	[COL_SOURCE] = {.title = "counted by", .min_width = 10, .max_width = 26, .priority = 11},
 };
 
-void nic_columns(const struct table_state *table, struct table_column *ret)
-{
-	memcpy(ret, columns, sizeof(columns));
-	if (table->sort_column >= 0 && table->sort_column < NIC_COLUMNS)
-		ret[table->sort_column].is_sort = true;
-}
-
 bool nic_column_descends(unsigned column)
 {
 	return columns[column].is_right && column != COL_IRQ && column != COL_NAPI;
@@ -70,6 +63,11 @@ bool nic_column_descends(unsigned column)
 static bool is_kind(const struct entity *e, const char *kind)
 {
 	return strcmp(e->kind->name, kind) == 0;
+}
+
+static bool is_dpdk(const struct entity *e)
+{
+	return is_kind(e, "dpdk") || is_kind(e, "dpdk_port");
 }
 
 /* NAN and a number is the number: a half that nobody counts. */
@@ -82,11 +80,11 @@ static double queues_rate(const struct nic_view *state, const struct entity *par
 			  const char *metric)
 {
 	double sum = NAN;
+	unsigned n;
+	const struct entity *const *queues = children_of(state->chains->queues, parent, &n);
 
-	for (unsigned i = 0; i < state->chains->n; i++) {
-		if (state->chains->at[i].parent == parent)
-			sum = plus(sum, entity_rate(state->chains->at[i].queue, metric));
-	}
+	for (unsigned i = 0; i < n; i++)
+		sum = plus(sum, entity_rate(queues[i], metric));
 	return sum;
 }
 
@@ -104,6 +102,12 @@ static double rate(const struct nic_view *state, const struct entity *e, const c
 	if (strcmp(metric, "drops") == 0)
 		value = plus(value, entity_rate(e, "rx_missed"));
 	return isnan(value) ? queues_rate(state, e, metric) : value;
+}
+
+/* A process has ports that count, its lcores nothing. */
+static bool counts(const struct entity *e)
+{
+	return !is_kind(e, "dpdk") && !is_kind(e, "lcore");
 }
 
 static const char *metric_of(unsigned column)
@@ -170,17 +174,45 @@ static void name_cell(const struct nic_row *row, struct table_cell *ret)
 		/* "queue:dpdk/PREFIX/0/rx-1", "vf:eth0/3": what follows the parent's name */
 		const char *slash = strrchr(id, '/');
 
-		snprintf(ret->text, sizeof(ret->text), "   %s%s", is_kind(e, "vf") ? "vf " : "",
+		snprintf(ret->text, sizeof(ret->text), "   %s%s",
+			 is_kind(e, "vf")      ? "vf "
+			 : is_kind(e, "lcore") ? "lcore "
+					       : "",
 			 slash ? slash + 1 : id);
 	} else {
 		snprintf(ret->text, sizeof(ret->text), "%s %s%s",
 			 !row->has_children ? " "
 			 : row->is_open	    ? "-"
 					    : "+",
-			 is_kind(e, "dpdk_port") ? "dpdk " : "",
-			 is_kind(e, "dpdk_port") ? id : name);
+			 is_dpdk(e) ? "dpdk " : "", is_dpdk(e) ? id : name);
 		ret->role = ROLE_STRONG;
 	}
+}
+
+/* Names differ in their ends ("enp129s0f1np1"): they are whole before others get any room. */
+static int name_width(const struct nic_view *state)
+{
+	int widest = columns[COL_NAME].min_width;
+
+	for (unsigned i = 0; i < state->n_rows; i++) {
+		struct table_cell cell = {.role = ROLE_VALUE};
+		int n;
+
+		name_cell(&state->rows[i], &cell);
+		n = text_columns(cell.text);
+		widest = n > widest ? n : widest;
+	}
+	return widest < columns[COL_NAME].max_width ? widest : columns[COL_NAME].max_width;
+}
+
+void nic_columns(const struct nic_view *state, struct table_column *ret)
+{
+	int sorted = state->table.sort_column;
+
+	memcpy(ret, columns, sizeof(columns));
+	ret[COL_NAME].min_width = name_width(state);
+	if (sorted >= 0 && sorted < NIC_COLUMNS)
+		ret[sorted].is_sort = true;
 }
 
 static void text_cell(const struct entity *e, const char *metric, struct table_cell *ret)
@@ -198,6 +230,7 @@ static void state_cell(const struct entity *e, struct table_cell *ret)
 		text_cell(e,
 			  is_kind(e, "vf")	    ? "link_state"
 			  : is_kind(e, "dpdk_port") ? "link"
+			  : is_kind(e, "lcore")	    ? "role"
 						    : "state",
 			  ret);
 }
@@ -212,12 +245,17 @@ static void flags_cell(unsigned flags, struct table_cell *ret)
 	ret->role = flags & bad ? ROLE_WARNING : ROLE_VALUE;
 }
 
-/* Interfaces have no one CPU: their queues have. */
-static void queue_cell(const struct chain *chain, unsigned column, struct table_cell *ret)
+/* Interfaces have no one CPU: their queues have, and the threads that poll for DPDK. */
+static void queue_cell(const struct entity *e, const struct chain *chain, unsigned column,
+		       struct table_cell *ret)
 {
-	if (!chain)
+	if (!chain) {
 		ret->text[0] = 0;
-	else if (column == COL_NAPI)
+		if (column == COL_CPU && is_kind(e, "lcore"))
+			text_cell(e, "cpus", ret);
+		return;
+	}
+	if (column == COL_NAPI)
 		text_cell(chain->queue, "napi_id", ret);
 	else if (column == COL_IRQ)
 		text_cell(chain->queue, "irq", ret);
@@ -242,30 +280,35 @@ void nic_cell(const struct nic_view *state, const struct frame *frame, const str
 		state_cell(e, ret);
 		return;
 	case COL_SPEED:
-		if (!row->is_child)
+		if (!row->is_child && counts(e))
 			speed_cell(e, ret);
 		return;
 	case COL_PACKETS:
 	case COL_BYTES:
 	case COL_DROPS:
 	case COL_ERRORS:
-		rate_cell(rate(state, e, metric_of(column)), column, ret);
+		if (counts(e))
+			rate_cell(rate(state, e, metric_of(column)), column, ret);
 		return;
 	case COL_NAPI:
 	case COL_IRQ:
 	case COL_CPU:
 	case COL_SOURCE:
-		queue_cell(chain_of(state, frame, e), column, ret);
+		queue_cell(e, chain_of(state, frame, e), column, ret);
 		return;
 	case COL_FLAGS:
 		flags_cell(flags_of(state, frame, e), ret);
 		return;
 	case COL_DRIVER:
-		if (!is_kind(e, "queue"))
-			text_cell(e, is_kind(e, "dpdk_port") ? "device" : "driver", ret);
+		if (!is_kind(e, "queue") && !is_kind(e, "lcore"))
+			text_cell(e,
+				  is_kind(e, "dpdk_port") ? "device"
+				  : is_kind(e, "dpdk")	  ? "comm"
+							  : "driver",
+				  ret);
 		return;
 	case COL_NODE:
-		if (!row->is_child)
+		if (!row->is_child && counts(e))
 			text_cell(e, "node_id", ret);
 		return;
 	}

@@ -66,15 +66,19 @@ static void queue_fields(struct flow *flow, const struct chain *chain)
 {
 	char text[96];
 	uint64_t irq;
+	bool is_polled = chain->parent && strcmp(chain->parent->kind->name, "dpdk_port") == 0;
 
-	if (entity_u64(chain->queue, "irq", &irq))
+	if (is_polled)
+		flow_field(flow, "", ROLE_VALUE, "polled by lcores, without interrupts");
+	else if (entity_u64(chain->queue, "irq", &irq))
 		flow_field(flow, "irq", ROLE_VALUE, "%llu %s", (unsigned long long)irq,
 			   chain->irq && chain->irq->name ? chain->irq->name : "");
 	else
 		flow_field(flow, "irq", ROLE_VALUE_ABSENT, "unknown");
 	add(flow, chain->queue, "known by", "how");
-	flow_field(flow, "cpu", chain->cpus ? ROLE_VALUE : ROLE_VALUE_ABSENT, "%s",
-		   chain->cpus ? chain->cpus : "unknown");
+	if (!is_polled)
+		flow_field(flow, "cpu", chain->cpus ? ROLE_VALUE : ROLE_VALUE_ABSENT, "%s",
+			   chain->cpus ? chain->cpus : "unknown");
 	if (chain->irq && !isnan(entity_rate(chain->irq, "count")))
 		flow_field(flow, "irq/s", ROLE_VALUE, "%s",
 			   format_count(entity_rate(chain->irq, "count"), text, sizeof(text)));
@@ -118,19 +122,21 @@ static int draw_flags(const struct chain *chain, const struct pane *pane, int y)
 }
 
 /* One line per flag that some queue has, with the first of them. */
-static int draw_flags_below(const struct nic_view *state, const struct entity *parent,
-			    const struct pane *pane, int y)
+static int draw_flags_below(const struct nic_view *state, const struct frame *frame,
+			    const struct entity *parent, const struct pane *pane, int y)
 {
 	char text[160];
+	unsigned n_queues;
+	const struct entity *const *queues = children_of(state->chains->queues, parent, &n_queues);
 
 	for (unsigned i = 0; i < CHAIN_FLAGS && y < pane->height; i++) {
 		const struct chain *first = NULL;
 		unsigned n = 0;
 
-		for (unsigned k = 0; k < state->chains->n; k++) {
-			const struct chain *c = &state->chains->at[k];
+		for (unsigned k = 0; k < n_queues; k++) {
+			const struct chain *c = chains_find(state->chains, frame->snap, queues[k]);
 
-			if (c->parent != parent || !(c->flags & 1u << i))
+			if (!(c->flags & 1u << i))
 				continue;
 			first = first ? first : c;
 			n++;
@@ -165,5 +171,5 @@ int nic_details(const struct nic_view *state, const struct frame *frame, const s
 	else
 		all_fields(&flow, e);
 	return chain ? draw_flags(chain, pane, flow_lines(&flow))
-		     : draw_flags_below(state, e, pane, flow_lines(&flow));
+		     : draw_flags_below(state, frame, e, pane, flow_lines(&flow));
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/cpuset.h"
 #include "tui/view_nic_internal.h"
 
 /* More queues than that stay closed until somebody opens them. */
@@ -27,13 +28,15 @@ static void nic_done(void *arg)
 	free(state->rows);
 	free(state->toggled);
 	chains_free(state->chains);
+	children_free(state->vfs);
+	children_free(state->lcores);
 }
 
 /* A virtual interface with a queue each way says nothing more when opened. */
 static bool opens_by_itself(const struct entity *root, unsigned n_children)
 {
 	bool is_device =
-		entity_text(root, "pci_address") || strcmp(root->kind->name, "dpdk_port") == 0;
+		entity_text(root, "pci_address") || strncmp(root->kind->name, "dpdk", 4) == 0;
 
 	return n_children <= AUTO_QUEUES && (is_device || n_children > 2);
 }
@@ -77,6 +80,8 @@ static void add_row(struct nic_view *state, const struct nic_row *row)
 	state->rows[state->n_rows++] = *row;
 }
 
+enum { CHILD_QUEUES, CHILD_VFS, CHILD_LCORES, CHILD_KINDS };
+
 struct order {
 	const struct nic_view *state;
 	const struct frame *frame;
@@ -109,21 +114,42 @@ static void sort_rows(const struct nic_view *state, const struct frame *frame, u
 			&order);
 }
 
-static unsigned add_children(struct nic_view *state, const struct frame *frame, const char *kind,
-			     const struct entity *parent, bool is_counted_only)
+/* The kinds of children, in the order they are shown in. */
+static const struct entity *const *children_at(const struct nic_view *state, unsigned kind,
+					       const struct entity *parent, unsigned *ret_n)
 {
-	const struct snapshot_table *table = snapshot_table(frame->snap, kind);
-	unsigned n = 0;
+	const struct children *const kinds[CHILD_KINDS] = {
+		[CHILD_QUEUES] = state->chains->queues,
+		[CHILD_VFS] = state->vfs,
+		[CHILD_LCORES] = state->lcores,
+	};
 
-	for (unsigned i = 0; table && i < table->n_entities; i++) {
-		if (table->entities[i].parent != parent)
-			continue;
-		n++;
-		if (!is_counted_only)
-			add_row(state,
-				&(struct nic_row){.entity = &table->entities[i], .is_child = true});
+	return children_of(kinds[kind], parent, ret_n);
+}
+
+static unsigned count_children(const struct nic_view *state, const struct entity *parent)
+{
+	unsigned all = 0, n;
+
+	for (unsigned kind = 0; kind < CHILD_KINDS; kind++) {
+		(void)children_at(state, kind, parent, &n);
+		all += n;
 	}
-	return n;
+	return all;
+}
+
+static void add_children(struct nic_view *state, const struct frame *frame,
+			 const struct entity *parent)
+{
+	unsigned first = state->n_rows, n;
+
+	for (unsigned kind = 0; kind < CHILD_KINDS; kind++) {
+		const struct entity *const *children = children_at(state, kind, parent, &n);
+
+		for (unsigned i = 0; i < n; i++)
+			add_row(state, &(struct nic_row){.entity = children[i], .is_child = true});
+	}
+	sort_rows(state, frame, first);
 }
 
 static void add_roots(struct nic_view *state, const struct frame *frame, const char *kind)
@@ -144,6 +170,7 @@ static void build_rows(struct nic_view *state, const struct frame *frame, bool i
 
 	state->n_rows = 0;
 	add_roots(state, frame, "nic");
+	add_roots(state, frame, "dpdk");
 	add_roots(state, frame, "dpdk_port");
 	n = state->n_rows;
 	if (n == 0)
@@ -153,19 +180,13 @@ static void build_rows(struct nic_view *state, const struct frame *frame, bool i
 	state->n_rows = 0;
 	for (unsigned i = 0; i < n; i++) {
 		struct nic_row row = roots[i];
-		unsigned children = add_children(state, frame, "queue", row.entity, true) +
-				    add_children(state, frame, "vf", row.entity, true);
-		unsigned first;
+		unsigned children = count_children(state, row.entity);
 
 		row.has_children = children > 0;
 		row.is_open = children && (is_all_open || is_open(state, row.entity, children));
 		add_row(state, &row);
-		if (!row.is_open)
-			continue;
-		first = state->n_rows;
-		(void)add_children(state, frame, "queue", row.entity, false);
-		(void)add_children(state, frame, "vf", row.entity, false);
-		sort_rows(state, frame, first);
+		if (row.is_open)
+			add_children(state, frame, row.entity);
 	}
 	free(roots);
 }
@@ -176,7 +197,11 @@ static void refresh_chains(struct nic_view *state, const struct frame *frame)
 	    state->chains_seq == frame->snap->seq)
 		return;
 	chains_free(state->chains);
+	children_free(state->vfs);
+	children_free(state->lcores);
 	state->chains = chains_new(frame->snap);
+	state->vfs = children_new(frame->snap, "vf");
+	state->lcores = children_new(frame->snap, "lcore");
 	state->chains_of = frame->snap;
 	state->chains_seq = frame->snap->seq;
 }
@@ -215,13 +240,34 @@ static void cell(void *arg, unsigned row, unsigned column, struct table_cell *re
 	nic_cell(cells->state, cells->frame, &cells->state->rows[row], column, ret);
 }
 
-/* Lines for the selected row: as many as there are besides a useful table. */
-static int details_height(const struct nic_view *state, int height)
+/* What the selected row has to say, in lines of that width: drawn where nobody sees it. */
+static int details_lines(const struct nic_view *state, const struct frame *frame, int width,
+			 int max_lines)
 {
-	int spare = height - 2 - (int)state->n_rows;
-	int least = height >= 30 ? 8 : height >= 16 ? 6 : height >= 12 ? 4 : height >= 8 ? 2 : 0;
+	struct surface unseen;
+	struct pane pane;
+	int n;
 
-	return spare > least ? (spare < 12 ? spare : 12) : least;
+	surface_init(&unseen, width, max_lines, true);
+	pane = surface_pane(&unseen);
+	n = nic_details(state, frame, &state->rows[state->table.cursor], &pane);
+	surface_done(&unseen);
+	return n;
+}
+
+/* Lines for the selected row: as many as there are besides a useful table. Where that is larger
+ * than its place, no more than the row needs. */
+static int details_height(const struct nic_view *state, const struct frame *frame,
+			  const struct pane *pane)
+{
+	int height = pane->height, spare = height - 2 - (int)state->n_rows;
+	int most = height >= 30 ? 8 : height >= 16 ? 6 : height >= 12 ? 4 : height >= 8 ? 2 : 0;
+	int needed;
+
+	if (spare >= most)
+		return spare < 12 ? spare : 12;
+	needed = most ? details_lines(state, frame, pane->width, most) : 0;
+	return needed > spare ? needed : spare > 0 ? spare : 0;
 }
 
 static void nic_draw(const struct view *view, void *arg, const struct frame *frame,
@@ -241,10 +287,10 @@ static void nic_draw(const struct view *view, void *arg, const struct frame *fra
 		nic_softnet_draw(state, frame, pane);
 		return;
 	}
-	nic_columns(&state->table, columns);
+	nic_columns(state, columns);
 	table = (struct table){columns, NIC_COLUMNS, state->n_rows,
 			       cell,	&cells,	     "no network interface on this host"};
-	details = state->n_rows ? details_height(state, pane->height) : 0;
+	details = state->n_rows ? details_height(state, frame, pane) : 0;
 	area = pane_sub(pane, 0, 0, pane->width, pane->height - details - (details > 0));
 	state->table_y = 0;
 	table_draw(&area, &table, &state->table);
@@ -288,7 +334,18 @@ static void say(struct ui_request *ret, const char *text)
 	snprintf(ret->text, sizeof(ret->text), "%s", text);
 }
 
-/* Enter: branches open and close, a queue leads to its CPU. */
+/* The first CPU an lcore may run on; -1: none known. */
+static int lcore_cpu(const struct entity *e)
+{
+	const char *cpus = strcmp(e->kind->name, "lcore") == 0 ? entity_text(e, "cpus") : NULL;
+	struct cpuset set;
+
+	return cpus && cpuset_parse_list(cpus, &set) == 0 && !cpuset_is_empty(&set)
+		       ? (int)cpuset_next(&set, 0)
+		       : -1;
+}
+
+/* Enter: branches open and close, a queue and an lcore lead to their CPU. */
 static void open_row(struct nic_view *state, const struct nic_row *row, const struct chain *chain,
 		     struct ui_request *ret)
 {
@@ -298,16 +355,20 @@ static void open_row(struct nic_view *state, const struct nic_row *row, const st
 		go(ret, "cpu:%d", chain->cpu);
 	else if (chain)
 		say(ret, "no CPU is known for this queue: it has no interrupt of its own");
+	else if (lcore_cpu(row->entity) >= 0)
+		go(ret, "cpu:%d", lcore_cpu(row->entity));
 	else
 		say(ret, "nothing to open here");
 }
 
-static void follow_row(const struct chain *chain, struct ui_request *ret)
+static void follow_row(const struct nic_row *row, const struct chain *chain, struct ui_request *ret)
 {
 	if (chain && chain->irq)
 		go(ret, "%s", chain->irq->key);
 	else if (chain && chain->cpu >= 0)
 		go(ret, "cpu:%d", chain->cpu);
+	else if (lcore_cpu(row->entity) >= 0)
+		go(ret, "cpu:%d", lcore_cpu(row->entity));
 	else
 		say(ret, chain ? "no interrupt is known for this queue"
 			       : "select a queue: its interrupt is where this leads");
@@ -335,7 +396,7 @@ static bool tree_command(struct nic_view *state, const struct frame *frame, enum
 	if (command == COMMAND_OPEN)
 		open_row(state, row, chain, ret);
 	else if (command == COMMAND_FOLLOW)
-		follow_row(chain, ret);
+		follow_row(row, chain, ret);
 	else if (command == COMMAND_LEFT || command == COMMAND_RIGHT)
 		branch(state, command == COMMAND_LEFT);
 	else if (command == COMMAND_EDIT)
@@ -415,9 +476,9 @@ static bool show(struct nic_view *state, const struct frame *frame, const char *
 			continue;
 		snprintf(state->cursor_key, sizeof(state->cursor_key), "%s", key);
 		if (i != root) {
-			char parent[64];
+			char parent[NIC_KEY_MAX];
 
-			snprintf(parent, sizeof(parent), "%.63s", state->rows[root].entity->key);
+			snprintf(parent, sizeof(parent), "%s", state->rows[root].entity->key);
 			build_rows(state, frame, false);
 			for (unsigned k = 0; k < state->n_rows; k++) {
 				if (strcmp(state->rows[k].entity->key, parent) == 0 &&
@@ -448,7 +509,7 @@ static bool nic_search(const struct view *view, void *arg, const struct frame *f
 	step = direction < 0 ? state->n_rows - 1 : 1;
 	at += direction ? step : 0;
 	for (unsigned i = 0; i < state->n_rows; i++, at += step) {
-		char key[128];
+		char key[NIC_KEY_MAX];
 
 		if (!row_contains(state, frame, at % state->n_rows, needle))
 			continue;
@@ -491,7 +552,7 @@ const struct view view_nic = {
 	.name = "nic",
 	.key = '4',
 	.summary = "interfaces, queues, their interrupts and CPUs; DPDK",
-	.kinds = "nic queue vf irq cpu host dpdk dpdk_port",
+	.kinds = "nic queue vf irq cpu host vcpu dpdk dpdk_port lcore",
 	.hints = {COMMAND_OPEN, COMMAND_FOLLOW, COMMAND_TREE, COMMAND_PER_CPU, COMMAND_SEARCH,
 		  COMMAND_SORT_RIGHT, COMMAND_INVERT},
 	.state_size = sizeof(struct nic_view),
@@ -500,7 +561,7 @@ const struct view view_nic = {
 	.command = nic_command,
 	.search = nic_search,
 	.click = nic_click,
-	.selects = "nic queue vf dpdk_port",
+	.selects = "nic queue vf dpdk dpdk_port lcore",
 	.select = nic_select,
 	.done = nic_done,
 };

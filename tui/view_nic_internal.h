@@ -13,18 +13,21 @@ struct nic_row {
 	bool is_child, has_children, is_open;
 };
 
+#define NIC_KEY_MAX 320 /* a DPDK prefix is the name of a directory */
+
 enum nic_tree { NIC_TREE_AUTO, NIC_TREE_OPEN, NIC_TREE_CLOSED };
 
 struct nic_view {
 	struct table_state table, softnet;
 	bool is_softnet;
 	enum nic_tree tree;
-	char (*toggled)[64]; /* keys of roots that are not as tree says */
+	char (*toggled)[NIC_KEY_MAX]; /* keys of roots that are not as tree says */
 	unsigned n_toggled;
-	char cursor_key[128]; /* the cursor stays with its entity */
+	char cursor_key[NIC_KEY_MAX]; /* the cursor stays with its entity */
 	struct nic_row *rows;
 	unsigned n_rows, room;
-	struct chains *chains; /* of the snapshot with this number */
+	struct chains *chains;	       /* of the snapshot with this number */
+	struct children *vfs, *lcores; /* likewise */
 	const struct snapshot *chains_of;
 	uint64_t chains_seq;
 	int table_y; /* of the last draw, for clicks */
@@ -32,7 +35,7 @@ struct nic_view {
 
 /* --- nic_columns.c --- */
 enum { NIC_COLUMNS = 14 };
-void nic_columns(const struct table_state *table, struct table_column *ret);
+void nic_columns(const struct nic_view *state, struct table_column *ret);
 void nic_cell(const struct nic_view *state, const struct frame *frame, const struct nic_row *row,
 	      unsigned column, struct table_cell *ret);
 /* Below 0: a before b in the order of column; children and roots are only compared among

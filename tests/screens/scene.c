@@ -23,7 +23,9 @@ enum {
 	SET_POOL,
 	SET_QUEUE,
 	SET_VF,
+	SET_DPDK,
 	SET_PORT,
+	SET_LCORE,
 	SETS
 };
 
@@ -216,6 +218,17 @@ static const struct metric port_metrics[] = {
 	[PORT_MISSED] = {"rx_missed", METRIC_COUNTER, UNIT_COUNT, "", NULL},
 };
 
+enum { DPDK_STATE };
+static const struct metric dpdk_metrics[] = {
+	[DPDK_STATE] = {"state", METRIC_TEXT, UNIT_NONE, "", "state"},
+};
+
+enum { LCORE_ROLE, LCORE_CPUS };
+static const struct metric lcore_metrics[] = {
+	[LCORE_ROLE] = {"role", METRIC_TEXT, UNIT_NONE, "", "role"},
+	[LCORE_CPUS] = {"cpus", METRIC_CPUSET, UNIT_NONE, "", "cpus"},
+};
+
 enum { POOL_SIZE, POOL_TOTAL, POOL_FREE, POOL_RESERVED, POOL_SURPLUS };
 static const struct metric pool_metrics[] = {
 	[POOL_SIZE] = {"page_size_bytes", METRIC_GAUGE, UNIT_BYTES, "", "size"},
@@ -235,6 +248,7 @@ static const struct metric_set sets[SETS] = {
 	[SET_CPU] = SET("cpu", cpu_metrics),	     [SET_IRQ] = SET("irq", irq_metrics),
 	[SET_NIC] = SET("nic", nic_metrics),	     [SET_POOL] = SET("hugepool", pool_metrics),
 	[SET_QUEUE] = SET("queue", queue_metrics),   [SET_VF] = SET("vf", vf_metrics),
+	[SET_DPDK] = SET("dpdk", dpdk_metrics),	     [SET_LCORE] = SET("lcore", lcore_metrics),
 	[SET_PORT] = SET("dpdk_port", port_metrics), [SET_ARCH] = SET("irq_arch", arch_metrics),
 };
 
@@ -495,7 +509,14 @@ static void add_network(struct sample *s, unsigned tick)
 	sample_u64(row, NIC_RX_PACKETS, 58);
 	add_queue(s, "nic:lo", "rx-0", -1, NULL, 58, 0);
 	add_queue(s, "nic:lo", "tx-0", -1, NULL, 58, 0);
-	row = sample_row(s, SET_PORT, "host", NULL, "dpdk_port:rte/0");
+	row = sample_row(s, SET_DPDK, "host", "vswitchd", "dpdk:rte");
+	sample_text(s, row, DPDK_STATE, "ok");
+	for (unsigned i = 6; i < 8; i++) {
+		row = sample_row(s, SET_LCORE, "dpdk:rte", NULL, "lcore:rte/%u", i);
+		sample_text(s, row, LCORE_ROLE, "worker");
+		sample_text(s, row, LCORE_CPUS, i == 6 ? "6" : "7");
+	}
+	row = sample_row(s, SET_PORT, "dpdk:rte", NULL, "dpdk_port:rte/0");
 	sample_text(s, row, PORT_DEVICE, "net_null0");
 	sample_text(s, row, PORT_LINK, "UP");
 	sample_u64(row, PORT_RX, tick * UINT64_C(14000000));
