@@ -21,6 +21,31 @@ static void jitter_done(void *arg)
 	free(state->figures);
 }
 
+/* "wakeup fifo 2 every 1.0 ms": what a figure says depends on it. */
+static void draw_method(const struct frame *frame, struct flow *flow)
+{
+	const struct measuring *now = frame->measuring;
+	char priority[16] = "", interval[24];
+
+	if (!now || now->state != MEASURING_ON) {
+		flow_field(flow, "", ROLE_VALUE, "measured");
+		flow->x--;
+		return;
+	}
+
+	const struct measure_options *options = &now->wish.options;
+
+	if (options->policy != MEASURE_OTHER)
+		snprintf(priority, sizeof(priority), " %u", options->priority);
+	flow_field(flow, now->wish.engine->name, ROLE_VALUE, "%s%s every %s",
+		   measuring_policy_name(options->policy), priority,
+		   format_ns(options->interval_ns, interval, sizeof(interval)));
+	if (now->n_fallen_back)
+		flow_field(flow, "", ROLE_WARNING, "(other on %u cpus: no permission)",
+			   now->n_fallen_back);
+	flow->x--;
+}
+
 static void draw_heading(const struct jitter_view *state, const struct frame *frame,
 			 const struct pane *pane)
 {
@@ -34,11 +59,12 @@ static void draw_heading(const struct jitter_view *state, const struct frame *fr
 	flow_field(&flow, "", ROLE_LABEL, "(w)");
 	if (frame->why_not_measured)
 		flow_field(&flow, "", ROLE_WARNING, "%s", frame->why_not_measured);
-	else
-		flow_field(&flow, "measured", ROLE_VALUE, "%u of %u cpus%s", m->n_measured,
-			   m->n_online,
+	else {
+		draw_method(frame, &flow);
+		flow_field(&flow, "on", ROLE_VALUE, "%u of %u cpus%s", m->n_measured, m->n_online,
 			   frame->measuring && frame->measuring->is_shared ? " (we run there too)"
 									   : "");
+	}
 	if (n_tags)
 		flow_field(&flow, "", ROLE_MARK, "%u tagged (*)", n_tags);
 	if (state->window == WINDOW_RESET && frame->history && history_reset_ns(frame->history) &&

@@ -47,6 +47,8 @@ struct jitter_view {
 bool jitter_prepare(struct jitter_view *state, const struct frame *frame);
 void jitter_table_draw(struct jitter_view *state, const struct frame *frame,
 		       const struct pane *pane);
+/* The figures are gaps in polling, not wakeup latencies. */
+bool jitter_is_spin(const struct frame *frame);
 unsigned jitter_n_columns(const struct frame *frame);
 /* Numbers sort largest first. */
 bool jitter_is_number(unsigned column);

@@ -297,8 +297,8 @@ static void draw_culprits(struct jitter_view *state, const struct frame *frame,
 			       state->cursor_number, &found);
 	flow_field(&flow, "", ROLE_STRONG, "what moved on cpu %u", state->cursor_number);
 	if (found.n_spikes)
-		flow_field(&flow, "", ROLE_LABEL, "in %u of %u ticks with a wakeup over %s",
-			   found.n_spikes, found.n_ticks,
+		flow_field(&flow, "", ROLE_LABEL, "in %u of %u ticks with a %s over %s",
+			   found.n_spikes, found.n_ticks, jitter_is_spin(frame) ? "gap" : "wakeup",
 			   format_ns(found.threshold_ns, threshold, sizeof(threshold)));
 	if (found.verdict != CULPRIT_FOUND) {
 		(void)widget_paragraph(

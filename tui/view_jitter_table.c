@@ -62,9 +62,14 @@ const char *jitter_window_name(enum jitter_window window)
 	return windows[window].name;
 }
 
+bool jitter_is_spin(const struct frame *frame)
+{
+	return strcmp(frame->machine->window_metric, "noise_window") == 0;
+}
+
 unsigned jitter_n_columns(const struct frame *frame)
 {
-	return strcmp(frame->machine->window_metric, "noise_window") == 0 ? COLUMNS : COLUMN_NOISE;
+	return jitter_is_spin(frame) ? COLUMNS : COLUMN_NOISE;
 }
 
 bool jitter_is_number(unsigned column)

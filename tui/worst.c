@@ -1,12 +1,15 @@
 /*
  * "Worst now": the CPU with the worst latency of the last seconds, and what moved with its spikes.
- * One line in every view. Without measuring: the busiest CPU.
+ * One line in every view. Beside it the busiest CPU when it stands out; without measuring it alone.
  */
 #include <math.h>
 #include <stdio.h>
 
 #include "tui/ui_internal.h"
 #include "tui/worst.h"
+
+#define BUSY_SHARE 0.8 /* of its time, and */
+#define BUSY_TIMES 1.5 /* as much as the others have on average */
 
 /* --- what stands out against the other CPUs, now --- */
 
@@ -75,14 +78,14 @@ static bool add_suspects(const struct machine *m, unsigned cpu, struct flow *flo
 	unsigned n = find_suspects(m, cpu, found);
 
 	for (unsigned i = 0; i < n; i++) {
-		char rate[24], others[24];
+		char label[48], rate[24], others[24];
 
-		flow_field(flow, suspects[found[i].suspect].label, ROLE_WARNING, "%s/s (others %s)",
+		snprintf(label, sizeof(label), "%s%s", i == 0 ? "above others: " : "",
+			 suspects[found[i].suspect].label);
+		flow_field(flow, label, ROLE_WARNING, "%s/s (%s/s)",
 			   format_count(found[i].rate, rate, sizeof(rate)),
 			   format_count(found[i].others, others, sizeof(others)));
 	}
-	if (n > 0)
-		flow_field(flow, "", ROLE_DIM, "(more than on other cpus)");
 	return n > 0;
 }
 
@@ -102,9 +105,11 @@ const char *culprit_verdict_text(const struct culprits *found, char *buf, size_t
 			 found->n_spikes, found->n_spikes == 1 ? "" : "s", found->n_ticks);
 		break;
 	case CULPRIT_NOT_SEEN:
-		snprintf(buf, size,
-			 "nothing visible moved with its %u spikes (hardware, SMI or hypervisor?)",
-			 found->n_spikes);
+		snprintf(
+			buf, size,
+			"no counter moved with its %u spikes (real-time task, interrupts off, SMI, "
+			"hypervisor?)",
+			found->n_spikes);
 		break;
 	case CULPRIT_FOUND:
 		snprintf(buf, size, "moved with its %u spikes", found->n_spikes);
@@ -130,6 +135,39 @@ static void add_figure(struct flow *flow, const char *label, bool has, uint64_t 
 	if (has)
 		flow_field(flow, label, (enum role)(ROLE_HEAT_0 + heat_level(ns)), "%s",
 			   format_ns(ns, text, sizeof(text)));
+}
+
+/*
+ * A CPU that is far busier than the others. An ordinary task, however busy, hardly delays a
+ * real-time wakeup, so that latency alone would not lead to it.
+ */
+static bool stands_out(const struct machine *m)
+{
+	double sum = 0;
+	unsigned n = 0;
+
+	for (unsigned i = 0; m->busiest >= 0 && i < m->n_cpus; i++) {
+		if ((int)i == m->busiest || isnan(m->cpus[i].busy))
+			continue;
+		sum += m->cpus[i].busy;
+		n++;
+	}
+	return n && m->cpus[m->busiest].busy >= BUSY_SHARE &&
+	       m->cpus[m->busiest].busy * n >= BUSY_TIMES * sum;
+}
+
+static void add_busiest(const struct machine *m, struct flow *flow)
+{
+	const struct machine_cpu *cpu;
+
+	if (!stands_out(m))
+		return;
+	cpu = &m->cpus[m->busiest];
+	if (m->busiest == m->worst)
+		flow_field(flow, "busy", ROLE_WARNING, "%.0f%%", cpu->busy * 100);
+	else
+		flow_field(flow, "busiest:", ROLE_WARNING, "cpu %u %.0f%%", cpu->number,
+			   cpu->busy * 100);
 }
 
 static void draw_busiest(const struct machine *m, struct flow *flow)
@@ -169,6 +207,7 @@ static void draw_worst(const struct machine *m, struct flow *flow)
 	flow_field(flow, "", ROLE_DIM, m->is_worst_recent ? "in 3 s" : "in 10 s");
 	if (cpu->steal >= 0.005)
 		flow_field(flow, "steal", ROLE_WARNING, "%.0f%%", cpu->steal * 100);
+	add_busiest(m, flow);
 	if (m->culprits.verdict == CULPRIT_FOUND || !add_suspects(m, (unsigned)m->worst, flow))
 		add_culprits(&m->culprits, flow);
 }

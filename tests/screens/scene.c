@@ -40,6 +40,7 @@ enum {
 	HOST_LOCKDOWN,
 	HOST_CLOCKSOURCE,
 	HOST_PRESSURE,
+	HOST_ENGINE,
 };
 static const struct metric host_metrics[] = {
 	[HOST_NAME] = {"hostname", METRIC_TEXT, UNIT_NONE, "", "host"},
@@ -52,6 +53,7 @@ static const struct metric host_metrics[] = {
 	[HOST_LOCKDOWN] = {"lockdown", METRIC_TEXT, UNIT_NONE, "", NULL},
 	[HOST_CLOCKSOURCE] = {"clocksource", METRIC_TEXT, UNIT_NONE, "", NULL},
 	[HOST_PRESSURE] = {"pressure_cpu_some_avg10_percent", METRIC_GAUGE, UNIT_PERCENT, "", NULL},
+	[HOST_ENGINE] = {"measure_engine", METRIC_TEXT, UNIT_NONE, "", NULL},
 };
 
 static const struct metric cpus_metric[] = {{"cpus", METRIC_CPUSET, UNIT_NONE, "", "cpus"}};
@@ -84,6 +86,11 @@ enum {
 	CPU_WINDOW,
 	CPU_P99,
 	CPU_MAX,
+	CPU_NOISE_WINDOW,
+	CPU_NOISE_MAX,
+	CPU_NOISE_WORST,
+	CPU_NOISE_PERCENT,
+	CPU_NOISE_GAPS,
 };
 static const struct metric cpu_metrics[] = {
 	[CPU_ONLINE] = {"online", METRIC_BOOL, UNIT_NONE, "", "online"},
@@ -106,6 +113,11 @@ static const struct metric cpu_metrics[] = {
 	[CPU_WINDOW] = {"wakeup_window", METRIC_HISTOGRAM, UNIT_NS, "", NULL},
 	[CPU_P99] = {"wakeup_p99_ns", METRIC_GAUGE, UNIT_NS, "", "p99"},
 	[CPU_MAX] = {"wakeup_max_ns", METRIC_GAUGE, UNIT_NS, "", NULL},
+	[CPU_NOISE_WINDOW] = {"noise_window", METRIC_HISTOGRAM, UNIT_NS, "", NULL},
+	[CPU_NOISE_MAX] = {"noise_max_ns", METRIC_GAUGE, UNIT_NS, "", NULL},
+	[CPU_NOISE_WORST] = {"noise_worst_ns", METRIC_GAUGE, UNIT_NS, "", NULL},
+	[CPU_NOISE_PERCENT] = {"noise_percent", METRIC_GAUGE, UNIT_PERCENT, "", NULL},
+	[CPU_NOISE_GAPS] = {"noise_gaps", METRIC_COUNTER, UNIT_COUNT, "", NULL},
 };
 
 enum {
@@ -269,6 +281,8 @@ static void add_host(struct sample *s, const struct scene_options *o)
 	sample_errno(row, HOST_LOCKDOWN, 13); /* denied */
 	sample_text(s, row, HOST_CLOCKSOURCE, "tsc");
 	sample_f64(row, HOST_PRESSURE, 1.25);
+	if (o->is_spinning)
+		sample_text(s, row, HOST_ENGINE, "spin");
 }
 
 static void add_node(struct sample *s, unsigned node)
@@ -332,6 +346,29 @@ static void add_latency(struct sample *s, struct sample_row *row, const struct s
 	sample_u64(row, CPU_MAX, h->max_ns);
 }
 
+/* 250 ms of polling: a tick every 4 ms and now and then something long. */
+static void add_noise(struct sample *s, struct sample_row *row, unsigned tick)
+{
+	_cleanup_(freep) struct histogram *h = xcalloc(1, sizeof(*h));
+
+	histogram_zero(h);
+	count_many(h, 2300, 63);
+	if (tick % 4 == 0)
+		count_many(h, 640 * NSEC_PER_USEC, 2);
+	h->start_ns = START_NS + (tick - 1) * NSEC_PER_SEC;
+	h->end_ns = START_NS + tick * NSEC_PER_SEC;
+	sample_histogram(s, row, CPU_NOISE_WINDOW, h);
+	sample_u64(row, CPU_NOISE_MAX, h->max_ns);
+	sample_u64(row, CPU_NOISE_WORST, 640 * NSEC_PER_USEC);
+	sample_f64(row, CPU_NOISE_PERCENT, tick % 4 ? 0.058 : 0.57);
+	sample_u64(row, CPU_NOISE_GAPS, tick * 63 + tick / 4 * 2);
+}
+
+static unsigned count_cpus(const struct scene_options *o)
+{
+	return o->packages * o->nodes * o->l3s * o->cores * o->threads;
+}
+
 struct place {
 	unsigned package, node, l3, core, thread;
 };
@@ -353,7 +390,7 @@ static void add_cpu(struct sample *s, const struct scene_options *o, const struc
 	sample_bool(row, CPU_ISOLATED, cpu == 2 || cpu == 3);
 	if (cpu == 5)
 		return;
-	sample_u64(row, CPU_USER, t * (10 + cpu % 5 * 7));
+	sample_u64(row, CPU_USER, t * (o->is_hogged && cpu == 0 ? 990 : 10 + cpu % 5 * 7));
 	sample_u64(row, CPU_SYSTEM, t * 6);
 	sample_u64(row, CPU_SOFTIRQ, t * (cpu == victim(o) ? 20 : 1));
 	sample_u64(row, CPU_STEAL, t * (cpu % 2));
@@ -366,7 +403,9 @@ static void add_cpu(struct sample *s, const struct scene_options *o, const struc
 		sample_u64(row, CPU_SOFTNET_DROPS, 0);
 		sample_u64(row, CPU_SOFTNET_SQUEEZED, tick * (cpu == 3 ? 21 : 0));
 	}
-	if (o->is_measured)
+	if (o->is_spinning && cpu == count_cpus(o) - 1)
+		add_noise(s, row, tick);
+	else if (o->is_measured && !o->is_spinning)
 		add_latency(s, row, o, cpu, tick);
 }
 
@@ -574,6 +613,20 @@ static void add_knobs(struct scene *scene)
 	knob_targets_add(&item->targets, "irq:41", "eth0-rx-1", "3", "CPU list of 0-7", NULL);
 }
 
+static void add_spinning(struct scene *scene)
+{
+	struct measuring *m = &scene->measuring;
+
+	m->state = MEASURING_ON;
+	m->wish.engine = &engine_spin;
+	m->wish.options = (struct measure_options){.interval_ns = 20 * NSEC_PER_MSEC,
+						   .spin_ns = 5 * NSEC_PER_MSEC,
+						   .threshold_ns = NSEC_PER_USEC,
+						   .policy = MEASURE_OTHER};
+	cpuset_add(&m->cpus, scene->machine->n_cpus - 1);
+	cpuset_add(&m->own, 0);
+}
+
 static void add_measuring(struct scene *scene, bool is_measured)
 {
 	struct measuring *m = &scene->measuring;
@@ -602,6 +655,7 @@ void scene_init(struct scene *scene, const struct scene_options *options)
 	static const struct probe *const probes[] = {&scene_probe};
 	static const struct history_metric metrics[] = {
 		{"cpu", "wakeup_window", 900},
+		{"cpu", "noise_window", 900},
 		{"cpu", "idle_ns", 60},
 		CULPRIT_HISTORY,
 	};
@@ -618,7 +672,10 @@ void scene_init(struct scene *scene, const struct scene_options *options)
 	session_init(&scene->session, GUARD_READY, "");
 	scene->machine = machine_new(scene->snap, options->is_measured ? scene->history : NULL);
 	add_knobs(scene);
-	add_measuring(scene, options->is_measured);
+	if (options->is_spinning)
+		add_spinning(scene);
+	else
+		add_measuring(scene, options->is_measured);
 	scene->frame = (struct frame){
 		.snap = scene->snap,
 		.machine = scene->machine,

@@ -12,6 +12,8 @@ struct scene_options {
 	unsigned packages, nodes, l3s, cores, threads; /* nodes per package, l3s per node, ... */
 	bool is_measured;
 	bool has_network; /* queues, VFs, a second interface, a DPDK port */
+	bool is_spinning; /* the last CPU alone is measured, by the spin engine */
+	bool is_hogged;	  /* a task of user mode has CPU 0 for itself */
 };
 
 struct scene {

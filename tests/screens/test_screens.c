@@ -126,6 +126,24 @@ static const struct screen screens[] = {
 	 .view = "jitter",
 	 .keys = "j",
 	 .has_trial = true},
+	{.name = "jitter-hog-80x24",
+	 .columns = 80,
+	 .rows = 24,
+	 .machine = {1, 1, 1, 4, 1, true, .is_hogged = true},
+	 .view = "jitter",
+	 .keys = ""},
+	{.name = "jitter-spin-80x24",
+	 .columns = 80,
+	 .rows = 24,
+	 .machine = {1, 1, 1, 4, 1, true, .is_spinning = true},
+	 .view = "jitter",
+	 .keys = "G"},
+	{.name = "jitter-spin-160x50",
+	 .columns = 160,
+	 .rows = 50,
+	 .machine = {1, 1, 1, 4, 1, true, .is_spinning = true},
+	 .view = "jitter",
+	 .keys = "G"},
 	{.name = "jitter-16-80x24",
 	 .columns = 80,
 	 .rows = 24,
@@ -598,7 +616,8 @@ static void test_all_sizes(void **state)
 {
 	static const char *const keys[] = {"",	   "?",	   "e",	 "/x\r", "G",
 					   "jkhl", "m\t ", "m ", "C",	 "tjs/rx-1\rp"};
-	static const struct scene_options machine = {2, 1, 2, 10, 2, true, true};
+	static const struct scene_options machine = {
+		2, 1, 2, 10, 2, .is_measured = true, .has_network = true};
 	struct scene scene;
 
 	(void)state;
