@@ -324,6 +324,17 @@ static int compare_turns(const void *a, const void *b)
 	return x->position < y->position ? -1 : x->position > y->position;
 }
 
+/* The group's own state is of this moment; the engine's word is the substitute. */
+static void read_state(struct container *container)
+{
+	const struct value *state = &container->values[C_STATE];
+
+	if (state->state != VALUE_OK && container->facts.state)
+		container_set_text(container, C_STATE, container->facts.state);
+	else if (state->state == VALUE_OK && !strcmp(state->text, "frozen"))
+		container_set_text(container, C_STATE, "paused");
+}
+
 static void read_details(struct container_run *run)
 {
 	struct container_state *state = run->state;
@@ -346,9 +357,7 @@ static void read_details(struct container_run *run)
 		run->container = run->node->data;
 		container_read_details(run);
 		container_read_process(run);
-		if (run->container->values[C_STATE].state == VALUE_OK &&
-		    !strcmp(run->container->values[C_STATE].text, "frozen"))
-			container_set_text(run->container, C_STATE, "paused");
+		read_state(run->container);
 		run->container->details_ns = run->out->time_ns ? run->out->time_ns : 1;
 	}
 	free(turns);

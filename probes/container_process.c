@@ -321,46 +321,60 @@ static pid_t first_process(struct container_run *run, int *ret_error)
 	return (pid_t)lowest;
 }
 
-/* SCHED_FIFO, SCHED_RR and SCHED_DEADLINE; fields 40 and 41 are the priority and the policy. */
-static bool is_real_time(struct host *host, pid_t tid)
+/* SCHED_FIFO, SCHED_RR and SCHED_DEADLINE: field 41. -ENOENT: it has gone. */
+static int is_real_time(struct host *host, pid_t tid)
 {
 	char text[1024];
 	uint64_t policy;
+	ssize_t n = host_readf(host, text, sizeof(text), "proc/%d/stat", (int)tid);
 
-	if (host_readf(host, text, sizeof(text), "proc/%d/stat", (int)tid) < 0 ||
-	    stat_field(text, 41, &policy) < 0)
-		return false;
+	if (n < 0 || stat_field(text, 41, &policy) < 0)
+		return -ENOENT;
 	return policy == 1 || policy == 2 || policy == 6;
+}
+
+struct threads {
+	unsigned n, looked, seen;
+};
+
+static void look_at(struct container_run *run, pid_t tid, struct threads *threads)
+{
+	threads->n++;
+	if (threads->looked == THREADS_PER_GROUP || !run->state->threads_left)
+		return;
+	run->state->threads_left--;
+	threads->looked++;
+
+	int r = is_real_time(run->host, tid);
+
+	threads->seen += r >= 0;
+	run->container->rt_threads += r > 0;
 }
 
 static void read_threads(struct container_run *run)
 {
 	struct container *container = run->container;
+	struct threads threads = {0};
 	struct host_file *file = NULL;
 	const char *text;
-	unsigned n_threads = 0, looked = 0;
 	uint64_t tid;
 	ssize_t n = read_list(run, &file, "tasks", "cgroup.threads", &text);
 
 	container->rt_threads = 0;
 	for (struct scan scan = {n < 0 ? "" : text}; *scan.at;) {
-		if (scan_u64(&scan, &tid) == 0 && tid <= INT32_MAX) {
-			n_threads++;
-			if (looked < THREADS_PER_GROUP && run->state->threads_left) {
-				run->state->threads_left--;
-				looked++;
-				container->rt_threads += is_real_time(run->host, (pid_t)tid);
-			}
-		}
+		if (scan_u64(&scan, &tid) == 0 && tid <= INT32_MAX)
+			look_at(run, (pid_t)tid, &threads);
 		if (!scan_next_line(&scan))
 			break;
 	}
 	host_file_close(file);
-	container->has_threads = n >= 0 && looked == n_threads;
+	/* Some end while they are looked at; none seen at all is a recording without them. */
+	container->has_threads =
+		n >= 0 && threads.looked == threads.n && (!threads.n || threads.seen);
 	if (n < 0)
 		container_set_errno(container, C_TASKS, (int)n);
 	else
-		container_set_u64(container, C_TASKS, n_threads);
+		container_set_u64(container, C_TASKS, threads.n);
 }
 
 void container_read_process(struct container_run *run)
