@@ -110,12 +110,16 @@ static bool is_machine(struct host *host, pid_t pid, const char *argv0,
 	return config->is_strict && config->has_machine && config->has_arguments;
 }
 
-static struct vm *look_at(struct host *host, pid_t pid, const struct vm_stat *stat)
+/* NULL: none. *ret_is_sure false: look again (between its name and its command line the kernel lets
+ * others look at a process that is becoming another program). */
+static struct vm *look_at(struct host *host, pid_t pid, const struct vm_stat *stat,
+			  bool *ret_is_sure)
 {
 	_cleanup_(freep) char *bytes = NULL;
 	struct vm_config config;
 	ssize_t n = read_cmdline(host, pid, true, &bytes);
 
+	*ret_is_sure = n > 0;
 	if (n <= 0)
 		return NULL;
 	if (vm_config_read(bytes, (size_t)n, &config) < 0 ||
@@ -247,18 +251,21 @@ static void look_at_process(struct vm_state *state, struct host *host, pid_t pid
 		note_other(next, pid, &stat);
 		return;
 	}
-	if (!vm) {
-		vm = look_at(host, pid, &stat);
-		if (!vm) {
-			note_other(next, pid, &stat);
-			return;
-		}
+	if (vm) {
+		note_vm(state, next, vm, &stat);
+		return;
+	}
+
+	bool is_sure;
+
+	vm = look_at(host, pid, &stat, &is_sure);
+	if (vm) {
 		note_vm(state, next, vm, &stat);
 		if (!vm->is_listed)
 			vm_free(vm);
-		return;
+	} else if (is_sure) {
+		note_other(next, pid, &stat);
 	}
-	note_vm(state, next, vm, &stat);
 }
 
 static void take(struct vm_state *state, struct next *next)
