@@ -13,11 +13,10 @@
 #include "core/snapshot.h"
 
 /*
- * Four probes on two kinds. "tree" lists cores and CPUs, "times" adds counters to CPUs, "late"
- * adds a gauge and a text to CPUs and runs every five seconds. "extra" only ever adds to the CPUs
- * of the others, whatever its place among them.
+ * Three probes on two kinds. "tree" lists cores and CPUs, "times" adds counters to CPUs, "late"
+ * adds a gauge and a text to CPUs and runs every five seconds.
  */
-enum { EXTRA, TREE, TIMES, LATE, N_PROBES };
+enum { TREE, TIMES, LATE, N_PROBES };
 enum { CORES, CPUS };		   /* sets of tree */
 enum { T_USER, T_COUNT, T_FLOAT }; /* metrics of times */
 enum { L_FREQ, L_TEXT, L_WINDOW };
@@ -37,7 +36,6 @@ static const struct metric late_metrics[] = {
 	{"governor", METRIC_TEXT, UNIT_NONE, "", NULL},
 	{"window", METRIC_HISTOGRAM, UNIT_NONE, "", NULL},
 };
-static const struct metric extra_metrics[] = {{"extra", METRIC_COUNTER, UNIT_COUNT, "", NULL}};
 static const struct metric_set tree_sets[] = {
 	[CORES] = {"core", core_metrics, 1},
 	[CPUS] = {"cpu", cpu_metrics, 2},
@@ -45,18 +43,11 @@ static const struct metric_set tree_sets[] = {
 static const struct metric_set times_sets[] = {{"cpu", times_metrics, 3}};
 static const struct metric_set late_sets[] = {{"cpu", late_metrics, 3}};
 
-static const struct metric_set extra_sets[] = {{"cpu", extra_metrics, 1}};
-
-static const struct probe extra = {.name = "extra",
-				   .sets = extra_sets,
-				   .n_sets = 1,
-				   .flags = PROBE_ADDS,
-				   .period_ns = 5 * NSEC_PER_SEC};
 static const struct probe tree = {.name = "tree", .sets = tree_sets, .n_sets = 2};
 static const struct probe times = {.name = "times", .sets = times_sets, .n_sets = 1};
 static const struct probe late = {
 	.name = "late", .sets = late_sets, .n_sets = 1, .period_ns = 5 * NSEC_PER_SEC};
-static const struct probe *const probes[N_PROBES] = {&extra, &tree, &times, &late};
+static const struct probe *const probes[N_PROBES] = {&tree, &times, &late};
 
 struct fixture {
 	struct schema *schema;
@@ -147,15 +138,6 @@ static void run_late(struct fixture *f, unsigned cpus, const char *governor)
 		sample_text(sample, row, L_TEXT, governor);
 		sample_histogram(sample, row, L_WINDOW, &window);
 	}
-	sample_finish(sample, 0);
-}
-
-static void run_extra(struct fixture *f, unsigned from, unsigned to, uint64_t count)
-{
-	struct sample *sample = begin(f, EXTRA);
-
-	for (unsigned c = from; c < to; c++)
-		sample_u64(sample_row(sample, 0, NULL, NULL, "cpu:%u", c), 0, count + c);
 	sample_finish(sample, 0);
 }
 
@@ -320,64 +302,6 @@ static void one_key_twice_is_one_entity(void **state)
 	assert_int_equal(snapshot_table(f->snap, "cpu")->n_entities, 2);
 	assert_true(entity_u64(find(f, "cpu:0"), "switches", &number));
 	assert_int_equal(number, 2);
-}
-
-static unsigned n_cpus(const struct fixture *f)
-{
-	return snapshot_table(f->snap, "cpu")->n_entities;
-}
-
-static void additions_keep_nothing_alive(void **state)
-{
-	struct fixture *f = *state;
-	uint64_t number;
-
-	run_tree(f, 0, 4);
-	run_extra(f, 0, 6, 10);
-	build(f);
-	assert_int_equal(n_cpus(f), 4);
-	assert_true(entity_u64(find(f, "cpu:3"), "extra", &number));
-	assert_int_equal(number, 13);
-
-	/* Two CPUs go; what was said of them is known for a while longer. */
-	tick(f, NSEC_PER_SEC);
-	run_tree(f, 0, 2);
-	build(f);
-	assert_int_equal(n_cpus(f), 2);
-	assert_null(snapshot_find(f->snap, "cpu:2"));
-
-	/* Back again, and the rate with it: the others never doubted that it is the same. */
-	tick(f, NSEC_PER_SEC);
-	run_tree(f, 0, 3);
-	run_extra(f, 0, 3, 20);
-	build(f);
-	assert_rate(f, "cpu:1", "extra", 5);
-	assert_no_rate(f, "cpu:2", "extra");
-
-	/* Failing, they are carried, and keep nothing alive either. */
-	tick(f, NSEC_PER_SEC);
-	run_tree(f, 0, 2);
-	fail_run(f, EXTRA, -EIO);
-	build(f);
-	assert_int_equal(n_cpus(f), 2);
-	assert_int_equal(state_of(f, "cpu:1", "extra"), VALUE_STALE);
-
-	/* Those who list say there is none: then there is none. */
-	run_tree(f, 0, 0);
-	build(f);
-	assert_int_equal(n_cpus(f), 0);
-}
-
-static void additions_stand_for_themselves_where_nobody_lists(void **state)
-{
-	struct fixture *f = *state;
-
-	fail_run(f, TREE, -EACCES);
-	run_extra(f, 0, 2, 10);
-	build(f);
-	assert_int_equal(n_cpus(f), 2);
-	assert_int_equal(state_of(f, "cpu:0", "online"), VALUE_DENIED);
-	assert_int_equal(state_of(f, "cpu:0", "extra"), VALUE_OK);
 }
 
 static void loops_of_parents_are_cut(void **state)
@@ -753,8 +677,6 @@ int main(void)
 		TEST(first_probe_decides_order_and_later_ones_append),
 		TEST(first_name_and_parent_given_count),
 		TEST(one_key_twice_is_one_entity),
-		TEST(additions_keep_nothing_alive),
-		TEST(additions_stand_for_themselves_where_nobody_lists),
 		TEST(loops_of_parents_are_cut),
 		TEST(thousands_join_through_many_ticks),
 		TEST(rates_come_from_the_samples_own_times),
