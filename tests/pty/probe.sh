@@ -47,16 +47,16 @@ status=$?
 grep -q 'output: cannot write' "$dir/err" || { echo "FAIL: closed output: does not say so"; failed=1; }
 
 # ^C ends it early and prints what there is.
-expect 0 "^C" timeout --preserve-status -s INT 1 "$program" probe -c "$cpu" -D 1h --json
+expect 0 "^C" timeout --preserve-status -s INT 2 "$program" probe -c "$cpu" -D 1h --json
 holds "^C" '.cpus[0].samples > 0'
 grep -q 'ended after .* s of 3600 s (SIGINT)' "$dir/err" || { echo "FAIL: ^C: does not say that it ended early"; failed=1; }
 for signal in TERM HUP; do
-	expect 1 "SIG$signal" timeout --preserve-status -s $signal 0.5 "$program" probe -c "$cpu" -D 1h --json --fail-above 1h
+	expect 1 "SIG$signal" timeout --preserve-status -s $signal 2 "$program" probe -c "$cpu" -D 1h --json --fail-above 1h
 	holds "SIG$signal" '.cpus[0].samples > 0'
 	grep -q "ended after .* s of 3600 s (SIG$signal)" "$dir/err" || { echo "FAIL: SIG$signal: does not say so"; failed=1; }
 done
-expect 3 "SIGTERM above the threshold" timeout --preserve-status -s TERM 0.5 "$program" probe -c "$cpu" -D 1h --fail-above 1ns
-expect 0 "a hangup under nohup" timeout --preserve-status -s HUP 0.2 nohup "$program" probe -c "$cpu" -D 500ms
+expect 3 "SIGTERM above the threshold" timeout --preserve-status -s TERM 2 "$program" probe -c "$cpu" -D 1h --fail-above 1ns
+expect 0 "a hangup under nohup" timeout --preserve-status -s HUP 2 nohup "$program" probe -c "$cpu" -D 4s
 
 # What confounds.
 expect 0 "confounders" "$program" probe -c "$cpu" -D 100ms --json
@@ -78,7 +78,7 @@ if [ "$(id -u)" -eq 0 ] && [ -x /usr/bin/cyclictest ]; then
 	expect 3 "cyclictest above a threshold" "$program" probe -c "$cpu" -D 1s --engine cyclictest --fail-above 1ns
 	expect 0 "cyclictest as an ordinary task" "$program" probe -c "$cpu" -D 1s --engine cyclictest -p 0 --json
 	holds "cyclictest as an ordinary task" '.policy == "other"'
-	expect 0 "cyclictest and ^C" timeout --preserve-status -s INT 2 "$program" probe -c "$cpu" -D 1h --engine cyclictest --json
+	expect 0 "cyclictest and ^C" timeout --preserve-status -s INT 5 "$program" probe -c "$cpu" -D 1h --engine cyclictest --json
 	holds "cyclictest and ^C" '.cpus[0].samples > 0'
 	expect 0 "oslat" "$program" probe -c "$cpu" -D 1s --engine oslat --json
 	holds "oslat" '.engine == "oslat" and .policy == "other" and .interval_ns == null and .cpus[0].samples > 1000'

@@ -21,8 +21,12 @@ struct fixture {
 
 static int set_up(void **state)
 {
-	static const struct scene_options machine = {1, 2,    1,    4,
-						     2, true, false}; /* 16 CPUs, 5 offline */
+	static const struct scene_options machine = {.packages = 1,
+						     .nodes = 2,
+						     .l3s = 1,
+						     .cores = 4,
+						     .threads = 2,
+						     .is_measured = true}; /* 16 CPUs, 5 offline */
 	struct fixture *f = xcalloc(1, sizeof(*f));
 
 	scene_init(&f->scene, &machine);
