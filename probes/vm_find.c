@@ -129,7 +129,9 @@ static struct vm *look_at(struct host *host, pid_t pid, const struct vm_stat *st
 	}
 	/* Now for the recording, if there is one. */
 	_cleanup_(freep) char *again = NULL;
+	char text[1024];
 	(void)!read_cmdline(host, pid, false, &again);
+	(void)!host_readf(host, text, sizeof(text), "proc/%d/stat", (int)pid);
 
 	struct vm *vm = xcalloc(1, sizeof(*vm));
 

@@ -326,9 +326,11 @@ int vm_read_threads(struct vm *vm, struct host *host, const struct vm_state *sta
 	for (unsigned i = 0; i < before.n_threads; i++)
 		free(before.threads[i].affinity);
 	free(before.threads);
-	/* Its process may have ended while it was read, and another one have its number. */
-	return vm->n_threads && vm->threads[0].tid == vm->pid &&
-			       vm->threads[0].stat.start == vm->start
-		       ? 0
-		       : -ESRCH;
+	/* Its process may have ended while it was read, and another one have its number. (Numbers
+	 * start again at the top: the first thread need not have the lowest.) */
+	for (unsigned i = 0; i < vm->n_threads; i++) {
+		if (vm->threads[i].tid == vm->pid)
+			return vm->threads[i].stat.start == vm->start ? 0 : -ESRCH;
+	}
+	return -ESRCH;
 }

@@ -7,6 +7,7 @@
 #   3. one tick of the sampler for 2, 64, 256 and 1,024 CPUs: CPU time, and instructions counted by
 #      callgrind (the same number on every run)
 #   3. interrupts: 64 x 500, 256 x 1,000 and 1,152 x 1,056 (CPUs x interrupts)
+#   4. 0 to 500 virtual machines
 #
 # Usage: run.sh [SECONDS]; needs JT_BUILDDIR with `make bench` run there.
 set -u -o pipefail
@@ -133,4 +134,20 @@ for spread in 2 16; do
 	irqs 64 500 $spread
 	irqs 256 1000 $spread
 	irqs 1152 1056 $spread
+done
+echo
+
+echo "virtual machines: copies of a real one with 4 vCPUs, its monitor's replies replayed; CPU time of a run of"
+echo "the probe (one a second): the first, the usual one, one that reads everything"
+printf '%-12s%10s%14s%12s%12s%12s\n' machines threads monitors_ok first_ms usual_ms full_ms
+for count in 0 10 100 500; do
+	if ! "$here/make-vms.sh" "$build/jittertop" $count "$tmp/vms$count" 2>"$tmp/err"; then
+		absent "$count machines" "no QEMU here, or it does not start"
+	elif figures=$(timeout -k 5 300 "$build/tests/bench/vms" "$tmp/vms$count" 6 2>"$tmp/err"); then
+		# shellcheck disable=SC2046,SC2183 # words by design
+		printf '%-12s%10s%14s%12s%12s%12s\n' $(sed -E 's/[a-z_]+=//g' <<<"$figures")
+	else
+		absent "$count machines" "$(tr '\n' ' ' <"$tmp/err")"
+	fi
+	rm -rf "$tmp/vms$count"
 done

@@ -98,6 +98,7 @@ static void a_machine_with_its_threads_and_devices(void **state)
 	put_thread(f.host, 77, 83, "vhost-77", "3");
 	put_thread(f.host, 77, 84, "worker", "0-3");
 	put_thread(f.host, 77, 85, "qemu-system-x86", "0-3");
+	put_thread(f.host, 77, 12, "worker", "0-3"); /* numbers began anew */
 	host_fake_file(f.host, "proc/77/cgroup",
 		       "2:cpu,cpuacct:/machine/a\n1:name=systemd:/b\n0::/c");
 	host_fake_link(f.host, "proc/77/fd/9", "anon_inode:kvm-vm");
