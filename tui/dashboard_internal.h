@@ -38,6 +38,7 @@ struct dashboard {
 	struct measure_job *measuring_next; /* waits for it */
 	uint64_t measuring_since_ns;	    /* with these options */
 	char why_stopped[120];
+	bool is_suspending;    /* as soon as nothing measures */
 	struct cpuset allowed; /* what this program was started with */
 	struct cpuset home;    /* of these: where it runs when nothing is measured */
 	struct check_run *check;
@@ -87,11 +88,18 @@ void dashboard_init_measuring(struct dashboard *d);
 void dashboard_measure(struct dashboard *d, const struct measuring_wish *wish);
 void dashboard_measure_stop(struct dashboard *d, const char *why);
 void dashboard_measure_reset(struct dashboard *d);
+/* Before this program is stopped (Ctrl-Z): the time it stands still is no latency of the machine.
+ * True: nothing measures, go ahead; false: dashboard_suspend() is called when that is so. */
+bool dashboard_measure_suspend(struct dashboard *d);
 /* CPUs came or went: asks which threads run. */
 void dashboard_measure_look(struct dashboard *d);
 /* A finished job of the sampler; false: not one of measuring. */
 bool dashboard_take_measured(struct dashboard *d, struct sampler_job *done);
 void dashboard_drop_measured(struct dashboard *d); /* after the sampler has ended */
+
+/* dashboard_loop.c */
+/* Stops this program until somebody continues it. */
+void dashboard_suspend(struct dashboard *d);
 
 /* dashboard_check.c */
 void dashboard_check(struct dashboard *d, const struct cpuset *cpus);

@@ -264,15 +264,22 @@ static void stop_by_default(void)
 	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
+void dashboard_suspend(struct dashboard *d)
+{
+	term_suspend(d->term);
+	stop_by_default();
+	term_resume(d->term);
+	d->is_dirty = true;
+}
+
 static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *arg)
 {
 	struct dashboard *d = arg;
 
 	(void)source;
 	if (info->ssi_signo == SIGTSTP) {
-		term_suspend(d->term);
-		stop_by_default();
-		term_resume(d->term);
+		if (dashboard_measure_suspend(d))
+			dashboard_suspend(d);
 	} else if (info->ssi_signo != SIGWINCH) {
 		d->is_quitting = true;
 	}

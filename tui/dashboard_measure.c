@@ -165,6 +165,17 @@ void dashboard_measure_stop(struct dashboard *d, const char *why)
 	submit(d, new_job(ORDER_STOP));
 }
 
+bool dashboard_measure_suspend(struct dashboard *d)
+{
+	if (d->is_suspending)
+		return false;
+	if (d->measuring.state != MEASURING_ON)
+		return true;
+	d->is_suspending = true;
+	dashboard_measure_stop(d, "this program was suspended");
+	return false;
+}
+
 void dashboard_measure_look(struct dashboard *d)
 {
 	if (d->measuring.state == MEASURING_ON)
@@ -244,10 +255,17 @@ bool dashboard_take_measured(struct dashboard *d, struct sampler_job *done)
 	free(job);
 	job = d->measuring_next;
 	d->measuring_next = NULL;
-	if (job)
+	if (job) {
 		submit(d, job);
-	else
-		dashboard_check_measured(d);
+		return true;
+	}
+	if (d->is_suspending) {
+		d->is_suspending = false;
+		dashboard_suspend(d);
+		dashboard_measure(d, &d->measuring.wish);
+		return true;
+	}
+	dashboard_check_measured(d);
 	return true;
 }
 

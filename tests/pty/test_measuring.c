@@ -139,6 +139,51 @@ static void test_change_and_stop(void **state)
 	quit(&s);
 }
 
+/* One of the measuring threads; 0: there is none. */
+static int measuring_tid(pid_t pid)
+{
+	_cleanup_(freep) char *dir = xasprintf("/proc/%d/task", (int)pid);
+	DIR *d = opendir(dir);
+	struct dirent *entry;
+	int tid = 0;
+
+	while (d && (entry = readdir(d))) {
+		_cleanup_(freep) char *path = xasprintf("%s/%s/comm", dir, entry->d_name);
+		_cleanup_(freep) char *comm = read_proc(path);
+
+		if (strncmp(comm, "jt-wake/", 8) == 0)
+			tid = atoi(entry->d_name);
+	}
+	if (d)
+		(void)closedir(d);
+	return tid;
+}
+
+/* Ctrl-Z: no thread measures while the program stands still, or that would be the worst latency.
+ * Nobody could continue the program of this test, so the kernel does not stop it; but its threads
+ * must have ended, and others have started after that. */
+static void test_suspended(void **state)
+{
+	static const char *const options[] = {"--read-only", "--view", "jitter", NULL};
+	struct session s;
+	uint64_t end = now_ms() + PATIENCE_MS;
+	int before, after;
+
+	(void)state;
+	start(&s, "xterm-256color", options);
+	expect(&s, "every 1.0 ms");
+	await_threads(&s, "jt-wake", true);
+	before = measuring_tid(s.pid);
+	assert_int_equal(kill(s.pid, SIGTSTP), 0);
+	do {
+		assert_true(now_ms() < end);
+		(void)pump(&s, 50);
+		after = measuring_tid(s.pid);
+	} while (after == before || after == 0);
+	expect(&s, "every 1.0 ms");
+	quit(&s);
+}
+
 /* Twenty times: threads come and go while the sampler reads them. For the thread sanitizer. */
 static void test_start_and_stop_again_and_again(void **state)
 {
@@ -316,6 +361,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_change_and_stop),
+		cmocka_unit_test(test_suspended),
 		cmocka_unit_test(test_start_and_stop_again_and_again),
 		cmocka_unit_test(test_keeps_off_measured_cpus),
 		cmocka_unit_test(test_other_machines),
