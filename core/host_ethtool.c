@@ -59,15 +59,16 @@ static int do_ioctl(struct host *host, const char *ifname, void *data)
 
 static int count_live(struct host *host, const char *ifname, uint32_t *ret)
 {
-	struct {
+	/* One set is asked for: the kernel writes one count behind the head. */
+	union {
 		struct ethtool_sset_info info;
-		uint32_t count;
+		unsigned char room[sizeof(struct ethtool_sset_info) + sizeof(uint32_t)];
 	} set = {.info = {.cmd = ETHTOOL_GSSET_INFO, .sset_mask = UINT64_C(1) << ETH_SS_STATS}};
 	int r = do_ioctl(host, ifname, &set);
 
 	if (r < 0)
 		return r;
-	*ret = set.info.sset_mask ? set.count : 0;
+	*ret = set.info.sset_mask ? set.info.data[0] : 0;
 	return 0;
 }
 

@@ -35,22 +35,24 @@ struct screen {
 	const char *term;
 };
 
+/* packages, nodes of each, L3 groups of each, cores of each, threads of each */
+#define SHAPE(p, n, l, c, t) .packages = (p), .nodes = (n), .l3s = (l), .cores = (c), .threads = (t)
 #define SMALL                                                                                      \
 	{                                                                                          \
-		1, 1, 1, 2, 1, true                                                                \
+		SHAPE(1, 1, 1, 2, 1), .is_measured = true                                          \
 	}
 #define LARGE                                                                                      \
 	{                                                                                          \
-		2, 1, 2, 28, 2, true                                                               \
+		SHAPE(2, 1, 2, 28, 2), .is_measured = true                                         \
 	} /* 224 CPUs */
 #define HUGE                                                                                       \
 	{                                                                                          \
-		8, 2, 4, 8, 2, true                                                                \
+		SHAPE(8, 2, 4, 8, 2), .is_measured = true                                          \
 	} /* 1,024 CPUs */
 
 #define NETWORK                                                                                    \
 	{                                                                                          \
-		1, 2, 1, 4, 2, true, true                                                          \
+		SHAPE(1, 2, 1, 4, 2), .is_measured = true, .has_network = true                     \
 	}
 
 static const struct screen screens[] = {
@@ -71,7 +73,7 @@ static const struct screen screens[] = {
 	{.name = "host-16-80x24",
 	 .columns = 80,
 	 .rows = 24,
-	 .machine = {1, 2, 1, 4, 2, true},
+	 .machine = {SHAPE(1, 2, 1, 4, 2), .is_measured = true},
 	 .view = "host",
 	 .keys = "jj",
 	 .has_trial = true},
@@ -103,7 +105,7 @@ static const struct screen screens[] = {
 	{.name = "host-unmeasured-80x24",
 	 .columns = 80,
 	 .rows = 24,
-	 .machine = {1, 1, 1, 8, 1, false},
+	 .machine = {SHAPE(1, 1, 1, 8, 1)},
 	 .view = "host",
 	 .keys = ""},
 	{.name = "host-ascii-80x24",
@@ -147,19 +149,19 @@ static const struct screen screens[] = {
 	{.name = "jitter-16-80x24",
 	 .columns = 80,
 	 .rows = 24,
-	 .machine = {1, 2, 1, 4, 2, true},
+	 .machine = {SHAPE(1, 2, 1, 4, 2), .is_measured = true},
 	 .view = "jitter",
 	 .keys = "v jj "},
 	{.name = "jitter-16-culprits-80x24",
 	 .columns = 80,
 	 .rows = 24,
-	 .machine = {1, 2, 1, 4, 2, true},
+	 .machine = {SHAPE(1, 2, 1, 4, 2), .is_measured = true},
 	 .view = "jitter",
 	 .keys = "vvjjj"},
 	{.name = "jitter-16-160x50",
 	 .columns = 160,
 	 .rows = 50,
-	 .machine = {1, 2, 1, 4, 2, true},
+	 .machine = {SHAPE(1, 2, 1, 4, 2), .is_measured = true},
 	 .view = "jitter",
 	 .keys = "jj j ",
 	 .has_trial = true},
@@ -185,14 +187,14 @@ static const struct screen screens[] = {
 	{.name = "jitter-ascii-160x50",
 	 .columns = 160,
 	 .rows = 50,
-	 .machine = {1, 2, 1, 4, 2, true},
+	 .machine = {SHAPE(1, 2, 1, 4, 2), .is_measured = true},
 	 .view = "jitter",
 	 .keys = "",
 	 .is_ascii = true},
 	{.name = "jitter-40x10",
 	 .columns = 40,
 	 .rows = 10,
-	 .machine = {1, 2, 1, 4, 2, true},
+	 .machine = {SHAPE(1, 2, 1, 4, 2), .is_measured = true},
 	 .view = "jitter",
 	 .keys = ""},
 	{.name = "jitter-20x5",
@@ -204,7 +206,7 @@ static const struct screen screens[] = {
 	{.name = "jitter-unmeasured-80x24",
 	 .columns = 80,
 	 .rows = 24,
-	 .machine = {1, 1, 1, 8, 1, false},
+	 .machine = {SHAPE(1, 1, 1, 8, 1)},
 	 .view = "jitter",
 	 .keys = ""},
 	{.name = "jitter-mono-80x24",
@@ -223,7 +225,7 @@ static const struct screen screens[] = {
 	{.name = "irq-own-160x50",
 	 .columns = 160,
 	 .rows = 50,
-	 .machine = {2, 1, 2, 4, 2, true},
+	 .machine = {SHAPE(2, 1, 2, 4, 2), .is_measured = true},
 	 .view = "irq",
 	 .keys = "oj"},
 	{.name = "irq-matrix-80x24",
@@ -320,13 +322,13 @@ static const struct screen screens[] = {
 	{.name = "memory-80x24",
 	 .columns = 80,
 	 .rows = 24,
-	 .machine = {2, 1, 1, 4, 1, true},
+	 .machine = {SHAPE(2, 1, 1, 4, 1), .is_measured = true},
 	 .view = "memory",
 	 .keys = "j"},
 	{.name = "memory-160x50",
 	 .columns = 160,
 	 .rows = 50,
-	 .machine = {2, 1, 1, 4, 1, true},
+	 .machine = {SHAPE(2, 1, 1, 4, 1), .is_measured = true},
 	 .view = "memory",
 	 .keys = ""},
 	{.name = "knobs-80x24",
@@ -358,7 +360,7 @@ static const struct screen screens[] = {
 	{.name = "table-160x50",
 	 .columns = 160,
 	 .rows = 50,
-	 .machine = {2, 1, 2, 4, 2, true},
+	 .machine = {SHAPE(2, 1, 2, 4, 2), .is_measured = true},
 	 .view = "table",
 	 .keys = "ssssss"},
 	{.name = "help-80x24",
@@ -390,7 +392,7 @@ static const struct screen screens[] = {
 	{.name = "measure-80x24",
 	 .columns = 80,
 	 .rows = 24,
-	 .machine = {1, 2, 1, 4, 2, true},
+	 .machine = {SHAPE(1, 2, 1, 4, 2), .is_measured = true},
 	 .view = "host",
 	 .keys = "m0-3"},
 	{.name = "measure-spin-160x50",
@@ -402,7 +404,7 @@ static const struct screen screens[] = {
 	{.name = "measure-list-80x24",
 	 .columns = 80,
 	 .rows = 24,
-	 .machine = {1, 2, 1, 4, 2, true},
+	 .machine = {SHAPE(1, 2, 1, 4, 2), .is_measured = true},
 	 .view = "host",
 	 .keys = "m jj j "},
 	{.name = "check-ask-80x24",

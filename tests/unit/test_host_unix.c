@@ -334,6 +334,7 @@ static void a_full_queue_is_waited_for_and_given_up(void **state)
 	unsigned n = 0;
 	int r = 0;
 
+	assert_true(fd >= 0);
 	while (n < ARRAY_SIZE(kept) && r == 0) {
 		r = host_unix_connectf(f->host, &lines, &kept[n], SOCKET);
 		n += r == 0;

@@ -533,7 +533,7 @@ static void wide_machines_are_asked_in_parts(void **state)
 			arguments = longer;
 		}
 		whole = xasprintf("%s],%s", arguments,
-				  VCPU_ARGUMENTS + strlen("\"target\":\"vcpu\","));
+				  &VCPU_ARGUMENTS[strlen("\"target\":\"vcpu\",")]);
 		answer_stats(&s, whole, id, value);
 	}
 	answer_all(&s);

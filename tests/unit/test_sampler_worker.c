@@ -427,6 +427,7 @@ static void quitting_ends_a_wait_for_a_peer(void **state)
 	char path[120];
 	_cleanup_(fd_closep) int fd = silent_listener();
 
+	assert_true(fd >= 0);
 	begin(f, with_peer, 3);
 	assert_int_equal(sampler_start(f->sampler, 10 * NSEC_PER_MSEC), 0);
 	for (unsigned i = 0; i < PATIENCE_MS && !atomic_load(&seen.peer_is_asking); i++)
