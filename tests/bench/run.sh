@@ -8,6 +8,7 @@
 #      callgrind (the same number on every run)
 #   3. interrupts: 64 x 500, 256 x 1,000 and 1,152 x 1,056 (CPUs x interrupts)
 #   4. 0 to 500 virtual machines
+#   5. control groups: the probe of containers over 0 to 2,000 of them
 #
 # Usage: run.sh [SECONDS]; needs JT_BUILDDIR with `make bench` run there.
 set -u -o pipefail
@@ -56,6 +57,19 @@ for cpus in 2 64 256 1024; do
 		printf '%-28s' "$cpus CPUs" && printf '%20s' $(sed -E 's/history_bytes=[0-9]+//; s/[a-z_]+=//g' <<<"$figures") && echo
 	else
 		absent "$cpus CPUs" "$(tr '\n' ' ' <"$tmp/err")"
+	fi
+done
+echo
+
+echo "control groups and containers, one run of their probe: the first; an ordinary one (details of a tenth); a thorough one"
+printf '%-28s%20s%20s%20s%20s\n' groups rows first_cpu_ms ordinary_cpu_ms thorough_cpu_ms
+for where in 'tree 0' 'tree 100' 'tree 500' 'tree 1000' 'tree 2000' 'live 0' 'live 100' 'live 500'; do
+	read -r how groups <<<"$where"
+	if figures=$(timeout -k 5 120 "$build/tests/bench/groups" "$groups" "$how" 2>"$tmp/err"); then
+		# shellcheck disable=SC2046 # words by design
+		printf '%-28s' "$groups ($how)" && printf '%20s' $(sed -E 's/[a-z_]+=//g' <<<"$figures") && echo
+	else
+		absent "$groups ($how)" "$(tr '\n' ' ' <"$tmp/err")"
 	fi
 done
 echo
