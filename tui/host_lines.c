@@ -168,6 +168,27 @@ static void add_place(const struct machine_cpu *cpu, struct flow *flow)
 		flow_field(flow, "", ROLE_MARK, "nohz_full");
 }
 
+#define VCPUS_NAMED 3
+
+/* "web-1/0": pinned ones first. */
+static void add_vcpus(const struct frame *frame, unsigned number, struct flow *flow)
+{
+	for (unsigned n = 0; n <= VCPUS_NAMED; n++) {
+		const struct guest_vcpu *v = guests_on_cpu(frame->machine->guests, number, n);
+		const struct entity *vm = v ? v->vcpu->parent : NULL;
+		const char *slash = v ? strrchr(v->vcpu->key, '/') : NULL;
+
+		if (!v)
+			return;
+		if (n == VCPUS_NAMED)
+			flow_field(flow, "", ROLE_DIM, "and more (f)");
+		else
+			flow_field(flow, n ? "" : "vCPUs", v->is_pinned ? ROLE_MARK : ROLE_VALUE,
+				   "%.40s/%s", vm && vm->name ? vm->name : "?",
+				   slash ? slash + 1 : "?");
+	}
+}
+
 int host_detail_lines(const struct frame *frame, unsigned index, const struct pane *pane, int y,
 		      int max)
 {
@@ -189,6 +210,7 @@ int host_detail_lines(const struct frame *frame, unsigned index, const struct pa
 	add_share(&flow, "guest", cpu->guest);
 	add_share(&flow, "idle", cpu->idle);
 	add_latency(frame, cpu, &flow);
+	add_vcpus(frame, cpu->number, &flow);
 	add_metric(&flow, cpu->entity, "switches", "switches");
 	add_metric(&flow, cpu->entity, "irqs", "irqs");
 	add_metric(&flow, cpu->entity, "local", "local_irqs");
@@ -267,6 +289,9 @@ void host_legend_line(const struct frame *frame, const struct pane *pane, int y,
 		x = pane_text(pane, x + 2, y, ROLE_MARK, "i isolated");
 	if (m->n_nohz_full)
 		x = pane_text(pane, x + 2, y, ROLE_MARK, "n nohz_full");
+	if (m->n_with_vcpu)
+		x = pane_text(pane, x + 2, y, ROLE_MARK,
+			      m->n_isolated + m->n_nohz_full ? "v V pinned vCPU" : "v pinned vCPU");
 	if (m->n_online < m->n_cpus)
 		x = pane_text(pane, x + 2, y, ROLE_OFFLINE, "x offline");
 	(void)pane_text(pane, x + 2, y, ROLE_HEAT_NONE,

@@ -145,9 +145,11 @@ static void draw_heads(const struct irq_view *state, const struct cells *cells, 
 
 		if (!cpu->is_online)
 			mark = 'o';
+		else if (cpu->has_vcpu)
+			mark = irq_is_shielded(cpu) ? 'V' : 'v';
 		else if (irq_is_shielded(cpu))
 			mark = cpu->is_isolated ? 'i' : 'n';
-		pane_put(pane, xs[k], 0, is_it ? 'v' : (unsigned char)mark,
+		pane_put(pane, xs[k], 0, is_it ? '*' : (unsigned char)mark,
 			 is_it ? ROLE_STRONG : ROLE_MARK);
 		/* The first of a node, and what else has room. */
 		if (xs[k] < free_from || xs[k] + length > cells->width ||
@@ -208,9 +210,15 @@ void irq_matrix_draw(struct irq_view *state, const struct frame *frame, const st
 		pane_put(pane, 0, 0, '<', ROLE_STRONG);
 }
 
-void irq_matrix_legend(const struct pane *pane, int y)
+void irq_matrix_legend(const struct frame *frame, const struct pane *pane, int y)
 {
-	(void)pane_text(
-		pane, 0, y, ROLE_DIM,
-		"1-9 digits of rate  + <1/s  . allowed  i isolated  ! hit though isolated  o off");
+	bool has_vcpus = frame->machine && frame->machine->n_with_vcpu;
+
+	/* Only what there is: both do not fit in 80 columns. */
+	(void)pane_text(pane, 0, y, ROLE_DIM,
+			has_vcpus ? "1-9 digits of rate  + <1/s  . allowed  i isolated  v V pinned "
+				    "vCPU  ! hit"
+				  : "1-9 digits of rate  + <1/s  . allowed  i isolated  ! hit "
+				    "though isolated  "
+				    "o off");
 }

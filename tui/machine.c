@@ -338,6 +338,18 @@ static void name_metrics(struct machine *m, const struct snapshot *snap)
 	m->max_metric = is_spin ? "noise_max_ns" : "wakeup_max_ns";
 }
 
+static void add_guests(struct machine *m, const struct snapshot *snap)
+{
+	struct cpuset pinned;
+
+	m->guests = guests_new(snap);
+	guests_pinned_cpus(m->guests, &pinned);
+	for (unsigned i = 0; i < m->n_cpus; i++) {
+		m->cpus[i].has_vcpu = cpuset_has(&pinned, m->cpus[i].number);
+		m->n_with_vcpu += m->cpus[i].has_vcpu;
+	}
+}
+
 struct machine *machine_new(const struct snapshot *snap, const struct history *history)
 {
 	struct machine *m = xcalloc(1, sizeof(*m));
@@ -352,6 +364,7 @@ struct machine *machine_new(const struct snapshot *snap, const struct history *h
 		fill_cpus(m, cpus, history, snap->time_ns);
 	qsort(m->cpus, m->n_cpus, sizeof(*m->cpus), compare_cpus);
 	add_totals(m);
+	add_guests(m, snap);
 	add_worst(m, snap, history);
 	build_groups(m, snap);
 	add_empty_nodes(m, snapshot_table(snap, "node"));
@@ -369,6 +382,7 @@ void machine_free(struct machine *machine)
 	free(machine->cpus);
 	free(machine->nodes);
 	free(machine->l3s);
+	guests_free(machine->guests);
 	free(machine);
 }
 

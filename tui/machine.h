@@ -14,6 +14,7 @@
 #include "core/culprit.h"
 #include "core/history.h"
 #include "core/snapshot.h"
+#include "tui/guests.h"
 
 #define MACHINE_WINDOW_NS (10 * NSEC_PER_SEC)
 /* What "now" is: a disturbance shows within a second, and is gone three seconds after its end. */
@@ -33,6 +34,7 @@ struct machine_cpu {
 	const struct entity *entity;
 	unsigned number;
 	bool is_online, is_isolated, is_nohz_full;
+	bool has_vcpu;		     /* a pinned vCPU may run there; kind vcpu was asked for */
 	int package, node, l3, core; /* MACHINE_NO_ID: unknown */
 	/* Shares of time, 0 to 1; NAN: no rate. busy is everything but idle and iowait. */
 	double busy, user, system, irq, softirq, steal, guest, idle;
@@ -58,6 +60,7 @@ struct machine {
 	struct machine_node *nodes; /* nodes without CPUs are listed last */
 	struct machine_group *l3s;
 	unsigned n_online, n_measured, n_isolated, n_nohz_full, n_packages, n_cores;
+	unsigned n_with_vcpu;
 	bool is_smt;
 	unsigned largest_number;
 	/* Of kind cpu: the histograms of latency (or gaps) and their longest, by the engine that
@@ -70,6 +73,7 @@ struct machine {
 	int worst;
 	bool is_worst_recent;	  /* by the short window; else that one is empty */
 	struct culprits culprits; /* of the worst */
+	struct guests *guests;	  /* never NULL; empty unless kind vcpu was asked for */
 };
 
 /* The figures of a histogram. */

@@ -6,6 +6,9 @@
 
 #include "tui/ui_internal.h"
 
+/* Snapshots until an entity that a jump leads to must have been read. */
+#define PENDING_SNAPSHOTS 5
+
 void ui_init(struct ui *ui)
 {
 	*ui = (struct ui){.message_role = ROLE_TEXT};
@@ -91,8 +94,7 @@ static void select_by_key(struct ui *ui, uint32_t key)
 	if (view >= 0)
 		ui_select_view(ui, (unsigned)view);
 	else
-		ui_message(ui, ROLE_TEXT, "view %c (%s) comes with a later version", (char)key,
-			   key == '5' ? "vm" : "container");
+		ui_message(ui, ROLE_TEXT, "there is no view %c", (char)key);
 }
 
 static void search(struct ui *ui, const struct frame *frame, int direction)
@@ -196,20 +198,65 @@ static bool common_command(struct ui *ui, const struct frame *frame, enum comman
 	return true;
 }
 
+/* False: the entity is not there. */
+static bool jump_now(struct ui *ui, const struct frame *frame, unsigned to, const char *key)
+{
+	const struct view *view = view_registry[to];
+
+	if (!frame->snap || !view->select(view, ui->states[to], frame, key))
+		return false;
+	if (to == ui->view)
+		return true;
+	ui->back = ui->view + 1;
+	ui->view = to;
+	ui_message(ui, ROLE_TEXT, "%.90s; Esc goes back to %s", key,
+		   view_registry[ui->back - 1]->name);
+	return true;
+}
+
+/* Nothing of that kind is there: it may be one that is read only while a view asks for it. */
+static bool is_unread(const struct frame *frame, const char *key)
+{
+	const struct snapshot_table *table;
+	char kind[32];
+
+	snprintf(kind, sizeof(kind), "%.*s", (int)strcspn(key, ":"), key);
+	table = frame->snap ? snapshot_table(frame->snap, kind) : NULL;
+	return table && table->n_entities == 0;
+}
+
 static void jump(struct ui *ui, const struct frame *frame, const char *key)
 {
 	int to = view_by_entity(key);
 	unsigned from = ui->view;
 
-	if (to < 0 || !view_registry[to]->select(view_registry[to], ui->states[to], frame, key)) {
-		ui_message(ui, ROLE_WARNING, "%s: no such thing here", key);
+	if (to >= 0 && jump_now(ui, frame, (unsigned)to, key))
+		return;
+	if (to < 0 || (unsigned)to == from || !is_unread(frame, key)) {
+		ui_message(ui, ROLE_WARNING, "%.90s: no such thing here", key);
 		return;
 	}
-	if ((unsigned)to == from)
-		return;
 	ui_select_view(ui, (unsigned)to);
 	ui->back = from + 1;
-	ui_message(ui, ROLE_TEXT, "%s; Esc goes back to %s", key, view_registry[from]->name);
+	ui->pending_since = frame->snap->seq;
+	snprintf(ui->pending, sizeof(ui->pending), "%s", key);
+	ui_message(ui, ROLE_TEXT, "%.90s: being read; Esc goes back to %s", key,
+		   view_registry[from]->name);
+}
+
+void ui_arrive(struct ui *ui, const struct frame *frame)
+{
+	const struct view *view = view_registry[ui->view];
+
+	if (!ui->pending[0] || !frame->snap)
+		return;
+	if (view->select && view->select(view, ui->states[ui->view], frame, ui->pending))
+		ui->message[0] = 0;
+	else if (frame->snap->seq - ui->pending_since < PENDING_SNAPSHOTS)
+		return;
+	else
+		ui_message(ui, ROLE_WARNING, "%.90s: no such thing here", ui->pending);
+	ui->pending[0] = 0;
 }
 
 static void view_command(struct ui *ui, const struct frame *frame, enum command command)
@@ -282,6 +329,7 @@ void ui_key(struct ui *ui, const struct frame *frame, const struct key *key, str
 {
 	*ret = (struct ui_action){0};
 	ui->message[0] = 0;
+	ui->pending[0] = 0;
 	switch (ui->mode) {
 	case MODE_NORMAL:
 		normal_key(ui, frame, key, ret);

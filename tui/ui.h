@@ -69,6 +69,9 @@ struct ui {
 	unsigned back; /* 1 + the view the last jump (UI_GOTO) came from; 0: none */
 	void **states; /* by view */
 	enum ui_mode mode;
+	/* Where a jump leads that is not read yet, since this snapshot; "": nowhere. */
+	char pending[UI_KEY_MAX];
+	uint64_t pending_since;
 	char message[256]; /* replaces the bottom bar until the next key */
 	enum role message_role;
 	struct ui_edit edit;

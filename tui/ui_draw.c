@@ -4,17 +4,21 @@
 #include "tui/ui_internal.h"
 #include "tui/worst.h"
 
-/* A narrow screen names only the view it shows; the others keep their key. */
+/* With less air where that lets all names stand; a narrow screen names only the view it shows, the
+ * others keep their key. */
 int ui_tab_text(const struct ui *ui, unsigned i, int width, char *buf, size_t size)
 {
-	int all = 1;
+	const struct view *view = view_registry[i];
+	int names = 1, n = (int)view_count;
 
 	for (unsigned v = 0; v < view_count; v++)
-		all += text_columns(view_registry[v]->name) + 4;
-	if (all > width && i != ui->view)
-		snprintf(buf, size, " %c ", view_registry[i]->key);
+		names += text_columns(view_registry[v]->name);
+	if (names + 4 * n <= width || (names + 3 * n > width && i == ui->view))
+		snprintf(buf, size, " %c %s ", view->key, view->name);
+	else if (names + 3 * n <= width)
+		snprintf(buf, size, "%c %s ", view->key, view->name);
 	else
-		snprintf(buf, size, " %c %s ", view_registry[i]->key, view_registry[i]->name);
+		snprintf(buf, size, " %c ", view->key);
 	return text_columns(buf);
 }
 
@@ -146,6 +150,7 @@ void ui_draw(struct ui *ui, const struct frame *frame, struct surface *surface)
 	    worst = rule - p.worst;
 	const struct view *view = view_registry[ui->view];
 
+	ui_arrive(ui, frame);
 	surface_clear(surface);
 	part = pane_sub(&all, 0, 0, all.width, p.header);
 	header_draw(frame, &part);

@@ -4,6 +4,8 @@
 
 #include "tui/ui.h"
 
+/* ui.c: ends a jump to what was not read yet, once it is. */
+void ui_arrive(struct ui *ui, const struct frame *frame);
 /* header.c */
 void header_draw(const struct frame *frame, const struct pane *pane);
 /* strip.c: the effect strip; pane is one or two lines high. */

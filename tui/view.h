@@ -55,13 +55,16 @@ enum ui_request_type {
 	UI_GOTO,    /* key: ui.c shows the view that selects entities of its kind, there */
 };
 
+/* Keys hold paths of control groups. */
+#define UI_KEY_MAX 1024
+
 struct ui_request {
 	enum ui_request_type type;
 	const char *knob;	      /* static */
 	char target[PLAN_OBJECT_MAX]; /* key of a knob's target */
 	uint64_t id;
 	char text[160];
-	char key[128]; /* of an entity */
+	char key[UI_KEY_MAX]; /* of an entity */
 };
 
 struct view {

@@ -3,6 +3,7 @@
  * of cells. Below: the selected CPU, pressure, the kernel line.
  */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,6 +34,10 @@ enum role host_heat(const struct frame *frame, const struct machine_cpu *cpu, ch
 
 char host_mark(const struct machine_cpu *cpu)
 {
+	bool is_shielded = cpu->is_isolated || cpu->is_nohz_full;
+
+	if (cpu->has_vcpu)
+		return is_shielded ? 'V' : 'v';
 	return cpu->is_isolated ? 'i' : cpu->is_nohz_full ? 'n' : ' ';
 }
 
@@ -188,6 +193,28 @@ static unsigned vertical_neighbour(const struct host_view *state, int direction)
 	return best;
 }
 
+/* To what runs on the CPU: its vCPUs one after another, with every call the next. */
+static void follow(struct host_view *state, const struct machine *m, struct ui_request *ret)
+{
+	unsigned cpu = m->cpus[state->cursor].number;
+	const struct guest_vcpu *vcpu;
+
+	if (state->followed != cpu)
+		state->n_followed = 0;
+	state->followed = cpu;
+	vcpu = guests_on_cpu(m->guests, cpu, state->n_followed++);
+	if (!vcpu) {
+		vcpu = guests_on_cpu(m->guests, cpu, 0);
+		state->n_followed = 1;
+	}
+	ret->type = vcpu ? UI_GOTO : UI_MESSAGE;
+	if (vcpu)
+		snprintf(ret->key, sizeof(ret->key), "%s", vcpu->vcpu->key);
+	else
+		snprintf(ret->text, sizeof(ret->text),
+			 "no vCPU is pinned to CPU %u or ran there last", cpu);
+}
+
 static bool host_command(const struct view *view, void *arg, const struct frame *frame,
 			 enum command command, struct ui_request *ret)
 {
@@ -195,10 +222,13 @@ static bool host_command(const struct view *view, void *arg, const struct frame 
 	unsigned n = frame->machine ? frame->machine->n_cpus : 0, to;
 
 	(void)view;
-	(void)ret;
 	if (n == 0)
 		return false;
 	find_cursor(state, frame->machine);
+	if (command == COMMAND_FOLLOW) {
+		follow(state, frame->machine, ret);
+		return true;
+	}
 	to = state->cursor;
 	if (state->n_places != n) /* not drawn yet: positions are unknown */
 		return false;
@@ -268,8 +298,8 @@ const struct view view_host = {
 	.name = "host",
 	.key = '1',
 	.summary = "the machine: nodes, CPUs, latency now",
-	.kinds = "host node cpu hugepool nic",
-	.hints = {COMMAND_PAUSE, COMMAND_FASTER, COMMAND_SLOWER, COMMAND_THEME},
+	.kinds = "host node cpu hugepool nic vm vcpu",
+	.hints = {COMMAND_FOLLOW, COMMAND_PAUSE, COMMAND_FASTER, COMMAND_SLOWER, COMMAND_THEME},
 	.state_size = sizeof(struct host_view),
 	.draw = host_draw,
 	.command = host_command,

@@ -13,8 +13,9 @@ struct host_view {
 	unsigned cursor;	/* index into machine.cpus of the last frame */
 	unsigned cursor_number; /* the CPU it means: survives hotplug */
 	bool has_cursor;
-	int top;  /* first line shown of the CPU area */
-	int page; /* its height */
+	int top;		       /* first line shown of the CPU area */
+	int page;		       /* its height */
+	unsigned followed, n_followed; /* the CPU whose vCPUs were gone to, and how many */
 	struct host_place *places;
 	unsigned n_places, room;
 };
@@ -39,7 +40,8 @@ void host_legend_line(const struct frame *frame, const struct pane *pane, int y,
 /* What a cell of a CPU shows: role and glyph by its p99, or by its busy share when latency is not
  * measured. */
 enum role host_heat(const struct frame *frame, const struct machine_cpu *cpu, char *ret_glyph);
-char host_mark(const struct machine_cpu *cpu); /* 'i', 'n' or ' ' */
+char host_mark(const struct machine_cpu *cpu); /* 'i' isolated, 'n' nohz_full, 'v' pinned vCPU, 'V'
+						  it and one of these; or ' ' */
 void host_place(struct host_view *state, unsigned cpu, int x, int y, int width);
 
 #endif

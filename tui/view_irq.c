@@ -145,7 +145,7 @@ static void irq_draw(const struct view *view, void *arg, const struct frame *fra
 	if (summary)
 		irq_summary_line(state, frame, pane, 0);
 	if (legend)
-		irq_matrix_legend(pane, pane->height - detail - 1);
+		irq_matrix_legend(frame, pane, pane->height - detail - 1);
 	if (detail)
 		irq_detail_lines(frame, state->rows[state->table.cursor], pane,
 				 pane->height - detail);
@@ -345,7 +345,8 @@ static bool irq_select(const struct view *view, void *arg, const struct frame *f
 static const char *irq_wants(const struct view *view, const void *arg)
 {
 	(void)view;
-	return ((const struct irq_view *)arg)->has_arch ? "irq irq_arch" : "irq";
+	return ((const struct irq_view *)arg)->has_arch ? "irq irq_arch vcpu host"
+							: "irq vcpu host";
 }
 
 extern const struct view view_irq;

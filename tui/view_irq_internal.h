@@ -50,7 +50,7 @@ bool irq_cpus(const struct entity *irq, const char *metric, struct cpuset *ret);
 int irq_matrix_width(const struct machine *machine, int width);
 /* Marks on line 0, CPU numbers on line 1, rows from state->table.top on from line 2. */
 void irq_matrix_draw(struct irq_view *state, const struct frame *frame, const struct pane *pane);
-void irq_matrix_legend(const struct pane *pane, int y);
+void irq_matrix_legend(const struct frame *frame, const struct pane *pane, int y);
 
 /* --- irq_lines.c --- */
 void irq_summary_line(const struct irq_view *state, const struct frame *frame,

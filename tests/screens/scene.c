@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/screens/scene_guests.h"
 #include "tests/screens/scene_metrics.h"
 
 #define TICKS 40
@@ -30,6 +31,8 @@ static void add_host(struct sample *s, const struct scene_options *o)
 	sample_f64(row, HOST_PRESSURE, 1.25);
 	if (o->is_spinning)
 		sample_text(s, row, HOST_ENGINE, "spin");
+	if (o->has_guests)
+		sample_text(s, row, HOST_ONLINE, "0-4,6-15");
 }
 
 static void add_node(struct sample *s, unsigned node)
@@ -317,7 +320,8 @@ static const struct snapshot *take(struct scene *scene, const struct scene_optio
 				   const struct snapshot *prev, unsigned tick)
 {
 	struct sample *sample = sample_new(&scene_probe);
-	struct sample *samples[] = {sample};
+	struct sample *guests = o->has_guests ? sample_new(&scene_guests_probe) : NULL;
+	struct sample *samples[] = {sample, guests};
 	uint64_t now = START_NS + tick * NSEC_PER_SEC;
 	struct snapshot *snap;
 
@@ -330,76 +334,22 @@ static const struct snapshot *take(struct scene *scene, const struct scene_optio
 	if (o->has_network)
 		add_network(sample, tick);
 	sample_finish(sample, 0);
+	if (guests) {
+		guests->time_ns = now;
+		scene_guests_fill(guests, tick, o->n_more_guests);
+		sample_finish(guests, 0);
+	}
 	/* 12:34 in UTC, whatever TZ: the tests set it. */
-	snap = snapshot_build(scene->schema, prev, samples, 1, now,
+	snap = snapshot_build(scene->schema, prev, samples, o->has_guests ? 2 : 1, now,
 			      (12 * 3600 + 34 * 60 + tick) * NSEC_PER_SEC);
 	sample_free(sample);
+	sample_free(guests);
 	return snap;
-}
-
-static const struct knob knob_irq = {
-	.name = "irq_affinity",
-	.family = "irq",
-	.summary = "CPUs an interrupt may go to",
-	.cost = "None lasting; the interrupt moves when it fires next.",
-	.risk = KNOB_FREE,
-};
-
-static void add_knobs(struct scene *scene)
-{
-	struct knob_list_item *item;
-
-	scene->arena = arena_new(0);
-	scene->knobs.items = xcalloc(1, sizeof(*scene->knobs.items));
-	scene->knobs.n_items = 1;
-	item = &scene->knobs.items[0];
-	item->knob = &knob_irq;
-	item->targets.arena = scene->arena;
-	knob_targets_add(&item->targets, "irq:9", "acpi", "0-7", "CPU list of 0-7",
-			 "the kernel does not move this one");
-	knob_targets_add(&item->targets, "irq:41", "eth0-rx-1", "3", "CPU list of 0-7", NULL);
-}
-
-static void add_spinning(struct scene *scene)
-{
-	struct measuring *m = &scene->measuring;
-
-	m->state = MEASURING_ON;
-	m->wish.engine = &engine_spin;
-	m->wish.options = (struct measure_options){.interval_ns = 20 * NSEC_PER_MSEC,
-						   .spin_ns = 5 * NSEC_PER_MSEC,
-						   .threshold_ns = NSEC_PER_USEC,
-						   .policy = MEASURE_OTHER};
-	cpuset_add(&m->cpus, scene->machine->n_cpus - 1);
-	cpuset_add(&m->own, 0);
-}
-
-static void add_measuring(struct scene *scene, bool is_measured)
-{
-	struct measuring *m = &scene->measuring;
-
-	m->state = is_measured ? MEASURING_ON : MEASURING_OFF;
-	m->wish.engine = &engine_wakeup;
-	if (!is_measured) {
-		snprintf(m->why, sizeof(m->why), "not measured (--no-measure)");
-		return;
-	}
-	m->wish.options = (struct measure_options){
-		.interval_ns = NSEC_PER_MSEC, .policy = MEASURE_FIFO, .priority = 2};
-	for (unsigned i = 0; i < scene->machine->n_cpus; i++) {
-		if (scene->machine->cpus[i].is_online && scene->machine->cpus[i].number != 1)
-			cpuset_add(&m->cpus, scene->machine->cpus[i].number);
-	}
-	cpuset_add(&m->own, 1);
-	m->n_left_out = 1;
-	m->left_out[0].cpu = 1;
-	snprintf(m->left_out[0].why, sizeof(m->left_out[0].why),
-		 "qemu-system-x86 12345: pinned vCPU thread");
 }
 
 void scene_init(struct scene *scene, const struct scene_options *options)
 {
-	static const struct probe *const probes[] = {&scene_probe};
+	static const struct probe *const probes[] = {&scene_probe, &scene_guests_probe};
 	static const struct history_metric metrics[] = {
 		{"cpu", "wakeup_window", 900},
 		{"cpu", "noise_window", 900},
@@ -407,7 +357,7 @@ void scene_init(struct scene *scene, const struct scene_options *options)
 		CULPRIT_HISTORY,
 	};
 
-	*scene = (struct scene){.schema = schema_new(probes, 1)};
+	*scene = (struct scene){.schema = schema_new(probes, options->has_guests ? 2 : 1)};
 	scene->history = history_new(metrics, ARRAY_SIZE(metrics));
 	for (unsigned tick = 1; tick <= TICKS; tick++) {
 		const struct snapshot *prev = scene->snap;
@@ -418,11 +368,11 @@ void scene_init(struct scene *scene, const struct scene_options *options)
 	}
 	session_init(&scene->session, GUARD_READY, "");
 	scene->machine = machine_new(scene->snap, options->is_measured ? scene->history : NULL);
-	add_knobs(scene);
+	scene_add_knobs(scene);
 	if (options->is_spinning)
-		add_spinning(scene);
+		scene_add_spinning(scene);
 	else
-		add_measuring(scene, options->is_measured);
+		scene_add_measuring(scene, options->is_measured);
 	scene->frame = (struct frame){
 		.snap = scene->snap,
 		.machine = scene->machine,
@@ -438,76 +388,6 @@ void scene_init(struct scene *scene, const struct scene_options *options)
 		.source = "",
 		.why_not_measured = options->is_measured ? NULL : "not measured (--no-measure)",
 	};
-}
-
-void scene_add_trial(struct scene *scene)
-{
-	struct session_change *c = xcalloc(1, sizeof(*c));
-
-	c->id = 7;
-	snprintf(c->title, sizeof(c->title), "irq 41 -> cpu 0");
-	c->state = TRANSACTION_TRIAL;
-	c->deadline_boottime_ns = scene->frame.boottime_ns + 97 * NSEC_PER_SEC;
-	c->applied_wall_ns = 45240 * NSEC_PER_SEC;
-	cpuset_add(&c->experiment.cpus, 0);
-	cpuset_add(&c->experiment.cpus, 3);
-	c->experiment.apply_start_ns = scene->frame.now_ns - 23 * NSEC_PER_SEC;
-	c->experiment.apply_end_ns = c->experiment.apply_start_ns + 1;
-	c->result.before = (struct experiment_side){.samples = 20000,
-						    .covered_ns = 10 * NSEC_PER_SEC,
-						    .has_p50 = true,
-						    .has_p99 = true,
-						    .p50_ns = 12000,
-						    .p99_ns = 412000,
-						    .max_ns = 1200000};
-	c->result.after = (struct experiment_side){.samples = 46000,
-						   .covered_ns = 23 * NSEC_PER_SEC,
-						   .has_p50 = true,
-						   .has_p99 = true,
-						   .p50_ns = 9100,
-						   .p99_ns = 38000,
-						   .max_ns = 300000};
-	free(scene->session.changes);
-	scene->session.changes = c;
-	scene->session.n_changes = 1;
-}
-
-/* Theirs is cut to whole microseconds and a little slower. */
-static void fill_sides(struct reference_check *check)
-{
-	snprintf(check->ours.name, sizeof(check->ours.name), "wakeup");
-	snprintf(check->theirs.name, sizeof(check->theirs.name), "cyclictest");
-	for (unsigned i = 0; i < 20000; i++) {
-		uint64_t ns = 4200 + i % 97 * i % 61 * 40 + (i % 500 == 0 ? 90000 : 0);
-
-		histogram_count(&check->ours.histogram, ns);
-		histogram_count(&check->theirs.histogram, (ns + i % 3 * 200) / 1000 * 1000);
-	}
-	check->resolution_ns = 1000;
-	check->distance = check_distance(&check->ours.histogram, &check->theirs.histogram,
-					 check->resolution_ns);
-	snprintf(check->confounders, sizeof(check->confounders),
-		 "rt-tests 2.40, fifo 2, every 1 ms.\nOne after the other, not at once.");
-}
-
-void scene_add_check(struct scene *scene, enum check_phase phase)
-{
-	struct reference_check *check = xcalloc(1, sizeof(*check));
-
-	check->phase = phase;
-	check->start_ns = scene->frame.now_ns - 4 * NSEC_PER_SEC;
-	cpuset_add(&check->cpus, 0);
-	cpuset_add(&check->cpus, 1);
-	histogram_zero(&check->ours.histogram);
-	histogram_zero(&check->theirs.histogram);
-	if (phase == CHECK_DONE)
-		fill_sides(check);
-	if (phase == CHECK_FAILED)
-		snprintf(check->why, sizeof(check->why),
-			 "cyclictest: /usr/bin/cyclictest is not installed: install rt-tests");
-	free(scene->check);
-	scene->check = check;
-	scene->frame.check = check;
 }
 
 void scene_done(struct scene *scene)

@@ -14,6 +14,8 @@ struct scene_options {
 	bool has_network; /* queues, VFs, a second interface, a DPDK port */
 	bool is_spinning; /* the last CPU alone is measured, by the spin engine */
 	bool is_hogged;	  /* a task of user mode has CPU 0 for itself */
+	bool has_guests;  /* scene_guests.h: virtual machines and containers */
+	unsigned n_more_guests;
 };
 
 struct scene {
@@ -31,6 +33,10 @@ struct scene {
 
 void scene_init(struct scene *scene, const struct scene_options *options);
 void scene_done(struct scene *scene);
+/* Of scene_init(). */
+void scene_add_knobs(struct scene *scene);
+void scene_add_spinning(struct scene *scene);
+void scene_add_measuring(struct scene *scene, bool is_measured);
 /* A trial of irq 41 that moved it, 23 s ago. */
 void scene_add_trial(struct scene *scene);
 

@@ -37,6 +37,7 @@ enum {
 	HOST_CLOCKSOURCE,
 	HOST_PRESSURE,
 	HOST_ENGINE,
+	HOST_ONLINE,
 };
 static const struct metric host_metrics[] = {
 	[HOST_NAME] = {"hostname", METRIC_TEXT, UNIT_NONE, "", "host"},
@@ -50,6 +51,7 @@ static const struct metric host_metrics[] = {
 	[HOST_CLOCKSOURCE] = {"clocksource", METRIC_TEXT, UNIT_NONE, "", NULL},
 	[HOST_PRESSURE] = {"pressure_cpu_some_avg10_percent", METRIC_GAUGE, UNIT_PERCENT, "", NULL},
 	[HOST_ENGINE] = {"measure_engine", METRIC_TEXT, UNIT_NONE, "", NULL},
+	[HOST_ONLINE] = {"cpus_online", METRIC_CPUSET, UNIT_NONE, "", NULL},
 };
 
 static const struct metric cpus_metric[] = {{"cpus", METRIC_CPUSET, UNIT_NONE, "", "cpus"}};

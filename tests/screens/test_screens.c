@@ -55,6 +55,17 @@ struct screen {
 		SHAPE(1, 2, 1, 4, 2), .is_measured = true, .has_network = true                     \
 	}
 
+#define GUESTS                                                                                     \
+	{                                                                                          \
+		1, 2, 1, 4, 2, .is_measured = true, .has_network = true, .has_guests = true        \
+	}
+
+#define SCREEN(file, width, height, of, shown, typed)                                              \
+	{                                                                                          \
+		.name = file, .columns = width, .rows = height, .machine = of, .view = shown,      \
+		.keys = typed                                                                      \
+	}
+
 static const struct screen screens[] = {
 	{.name = "host-2-80x24",
 	 .columns = 80,
@@ -319,6 +330,26 @@ static const struct screen screens[] = {
 	 .machine = NETWORK,
 	 .view = "nic",
 	 .keys = "tts"},
+	SCREEN("vm-80x24", 80, 24, GUESTS, "vm", ""),
+	SCREEN("vm-160x50", 160, 50, GUESTS, "vm", ""),
+	SCREEN("vm-40x10", 40, 10, GUESTS, "vm", "j"),
+	SCREEN("vm-vcpu-80x24", 80, 24, GUESTS, "vm", "j"),
+	SCREEN("vm-vcpu-160x50", 160, 50, GUESTS, "vm", "j"),
+	SCREEN("vm-closed-80x24", 80, 24, GUESTS, "vm", "ttj"),
+	SCREEN("vm-follow-80x24", 80, 24, GUESTS, "vm", "jf"),
+	SCREEN("vm-cgroup-80x24", 80, 24, GUESTS, "vm", "f"),
+	SCREEN("vm-device-160x50", 160, 50, GUESTS, "vm", "/net0\r"),
+	SCREEN("host-vcpu-follow-80x24", 80, 24, GUESTS, "host", "jjjf"),
+	SCREEN("host-vcpu-80x24", 80, 24, GUESTS, "host", "jjj"),
+	SCREEN("irq-vcpu-80x24", 80, 24, GUESTS, "irq", "xll"),
+	SCREEN("container-80x24", 80, 24, GUESTS, "container", "j"),
+	SCREEN("container-160x50", 160, 50, GUESTS, "container", "j"),
+	SCREEN("container-40x10", 40, 10, GUESTS, "container", "j"),
+	SCREEN("container-all-80x24", 80, 24, GUESTS, "container", "o"),
+	SCREEN("container-tasks-80x24", 80, 24, GUESTS, "container", "jd"),
+	SCREEN("container-tasks-160x50", 160, 50, GUESTS, "container", "jd"),
+	SCREEN("vm-none-80x24", 80, 24, SMALL, "vm", ""),
+	SCREEN("container-none-80x24", 80, 24, SMALL, "container", ""),
 	{.name = "memory-80x24",
 	 .columns = 80,
 	 .rows = 24,
@@ -369,12 +400,6 @@ static const struct screen screens[] = {
 	 .machine = SMALL,
 	 .view = "host",
 	 .keys = "?"},
-	{.name = "missing-view-80x24",
-	 .columns = 80,
-	 .rows = 24,
-	 .machine = SMALL,
-	 .view = "host",
-	 .keys = "5"},
 	{.name = "host-20x5",
 	 .columns = 20,
 	 .rows = 5,
@@ -616,10 +641,17 @@ static void test_screen(void **state)
 /* Every view and dialog at every small size: clipped, never outside, never a crash. */
 static void test_all_sizes(void **state)
 {
-	static const char *const keys[] = {"",	   "?",	   "e",	 "/x\r", "G",
-					   "jkhl", "m\t ", "m ", "C",	 "tjs/rx-1\rp"};
-	static const struct scene_options machine = {
-		2, 1, 2, 10, 2, .is_measured = true, .has_network = true};
+	static const char *const keys[] = {"",	   "?",	 "e", "/x\r",	     "G",    "jkhl",
+					   "m\t ", "m ", "C", "tjs/rx-1\rp", "odjjf"};
+	static const struct scene_options machine = {2,
+						     1,
+						     2,
+						     10,
+						     2,
+						     .is_measured = true,
+						     .has_network = true,
+						     .has_guests = true,
+						     .n_more_guests = 3};
 	struct scene scene;
 
 	(void)state;

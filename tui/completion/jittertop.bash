@@ -9,7 +9,7 @@ _jittertop_value() {
 		mapfile -t COMPREPLY < <(compgen -d -- "$2")
 		;;
 	--view)
-		mapfile -t COMPREPLY < <(compgen -W "host irq nic memory knobs effect table" -- "$2")
+		mapfile -t COMPREPLY < <(compgen -W "host jitter irq nic vm container memory knobs effect table" -- "$2")
 		;;
 	--theme)
 		mapfile -t COMPREPLY < <(compgen -W "default mono" -- "$2")
