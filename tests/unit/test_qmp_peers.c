@@ -358,8 +358,8 @@ static void setup(struct setup *s, const enum manner *manners, unsigned n)
 static void teardown(struct setup *s)
 {
 	qmp_pool_free(s->pool);
+	stop_peers(s->peers, s->n); /* one of them interrupts the host */
 	host_close(s->host);
-	stop_peers(s->peers, s->n);
 	tree_free(s->tree);
 }
 
