@@ -14,7 +14,6 @@
 
 #include "core/probe.h"
 #include "core/snapshot.h"
-#include "core/text.h"
 #include "probes/container_internal.h"
 #include "probes/read.h"
 
@@ -142,16 +141,6 @@ static void set_flags(struct container_run *run)
 }
 
 /* --- rows --- */
-
-/* Names that had to be made visible may look like others: the inode tells them apart. */
-static void put_key(const struct cgroup_node *node, char *buf, size_t size)
-{
-	if (text_is_clean(node->path, strlen(node->path)))
-		(void)snprintf(buf, size, "/%s", node->path);
-	else
-		(void)snprintf(buf, size, "/%s#%llu", node->path,
-			       (unsigned long long)node->identity);
-}
 
 static void set_or_clear(struct container *container, enum container_metric metric,
 			 const char *text)
@@ -281,17 +270,15 @@ static void emit(struct container_run *run)
 {
 	struct container *container = run->container;
 	const struct cgroup_node *node = run->node;
-	char key[CGROUP_PATH_MAX + 32], parent[CGROUP_PATH_MAX + 64] = "";
+	char key[CONTAINER_KEY_MAX], parent[CONTAINER_KEY_MAX];
 	bool is_old = run->out->time_ns - container->details_ns > SNAPSHOT_STALE_NS;
 
-	if (node->parent) {
-		put_key(node->parent, key, sizeof(key));
-		(void)snprintf(parent, sizeof(parent), "container:%s", key);
-	}
-	put_key(node, key, sizeof(key));
+	container_key(node, key, sizeof(key));
+	if (node->parent)
+		container_key(node->parent, parent, sizeof(parent));
 
 	struct sample_row *row = sample_row(run->out, 0, node->parent ? parent : NULL,
-					    container->values[C_NAME].text, "container:%s", key);
+					    container->values[C_NAME].text, "%s", key);
 
 	row->identity = node->identity;
 	for (unsigned m = 0; m < CONTAINER_METRICS; m++) {

@@ -97,6 +97,10 @@ struct container_run {
 	struct container *container;
 };
 
+/* "container:/PATH". */
+#define CONTAINER_KEY_MAX (CGROUP_PATH_MAX + 64)
+void container_key(const struct cgroup_node *node, char *buf, size_t size);
+
 /* Values in container->values. */
 void container_set_u64(struct container *container, enum container_metric metric, uint64_t value);
 void container_set_f64(struct container *container, enum container_metric metric, double value);
@@ -113,6 +117,8 @@ void container_read_counters(struct container_run *run);
 void container_read_details(struct container_run *run);
 
 /* container_process.c */
+/* Field number (from 1) of proc/PID/stat; comm, the second one, may hold anything. */
+int container_stat_field(const char *text, unsigned number, uint64_t *ret) _must_check_;
 void container_read_process(struct container_run *run);
 void container_process_open(struct container_state *state, struct host *host);
 void container_process_close(struct container_state *state);

@@ -109,8 +109,7 @@ void container_capabilities(uint64_t set, uint64_t all, char *buf, size_t size)
 
 /* --- one process --- */
 
-/* Field number (from 1) of proc/PID/stat; comm, the second one, may hold anything. */
-static int stat_field(const char *text, unsigned number, uint64_t *ret)
+int container_stat_field(const char *text, unsigned number, uint64_t *ret)
 {
 	const char *close = strrchr(text, ')');
 	struct scan scan = {close ? close + 1 : text};
@@ -133,7 +132,7 @@ static uint64_t start_time(struct host *host, pid_t pid)
 	uint64_t start = 0;
 
 	if (host_readf(host, text, sizeof(text), "proc/%d/stat", (int)pid) < 0 ||
-	    stat_field(text, 22, &start) < 0)
+	    container_stat_field(text, 22, &start) < 0)
 		return 0;
 	return start ? start : 1;
 }
@@ -328,7 +327,7 @@ static int is_real_time(struct host *host, pid_t tid)
 	uint64_t policy;
 	ssize_t n = host_readf(host, text, sizeof(text), "proc/%d/stat", (int)tid);
 
-	if (n < 0 || stat_field(text, 41, &policy) < 0)
+	if (n < 0 || container_stat_field(text, 41, &policy) < 0)
 		return -ENOENT;
 	return policy == 1 || policy == 2 || policy == 6;
 }

@@ -9,11 +9,22 @@
 #include <string.h>
 
 #include "core/parse.h"
+#include "core/text.h"
 #include "probes/container_internal.h"
 #include "probes/read.h"
 
 /* Limits of v1 that mean none: PAGE_COUNTER_MAX in bytes, rounded down to pages of any size. */
 #define NO_LIMIT (UINT64_C(1) << 62)
+
+/* Names that had to be made visible may look like others: the inode tells them apart. */
+void container_key(const struct cgroup_node *node, char *buf, size_t size)
+{
+	if (text_is_clean(node->path, strlen(node->path)))
+		(void)snprintf(buf, size, "container:/%s", node->path);
+	else
+		(void)snprintf(buf, size, "container:/%s#%llu", node->path,
+			       (unsigned long long)node->identity);
+}
 
 static void free_text(struct container *container, enum container_metric metric)
 {

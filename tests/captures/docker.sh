@@ -139,6 +139,16 @@ for namespace in ipc mnt net pid uts; do
 done
 [ "$(value jt-two interfaces)" = lo ] || fail "interfaces: $(value jt-two interfaces)"
 
+# One thread each: the process itself, where it may run.
+docker inspect "$one" "$two" | jq -r '.[] | "\(.State.Pid) \(.State.Pid)"' | sort >"$dir/truth-tasks"
+jq -r --arg ids "$one $two" '(.entities | map(select(.kind == "container" and .values.id != null and (.values.id as $i | $ids | contains($i))) | .key)) as $keys
+	| .entities[] | select(.kind == "task" and (.parent as $p | $keys | index($p))) | "\(.values.pid) \(.values.tid)"' "$dir/snapshot" | sort >"$dir/tasks"
+diff -u "$dir/truth-tasks" "$dir/tasks" || fail "threads"
+pid=$(value jt-one pid)
+want=$(taskset -pc "$pid" | sed 's/.*: //')
+[ "$(jq -r --arg t "$pid" '.entities[] | select(.kind == "task" and (.values.tid | tostring) == $t) | .values.affinity' "$dir/snapshot")" = "$want" ] ||
+	fail "jt-one may run on $want"
+
 "$program" capture "$dir/machine" >/dev/null || fail "capture ends with $?"
 "$program" --root "$dir/machine" snapshot --json >"$dir/captured" || fail "--root ends with $?"
 ours "$dir/captured" >"$dir/again"

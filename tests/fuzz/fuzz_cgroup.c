@@ -50,6 +50,9 @@ static void values(const uint8_t *data, size_t size)
 		GROUP "cgroup.threads",
 		GROUP "tasks",
 		"proc/7/stat",
+		"proc/7/task/7/stat",
+		"proc/7/task/7/status",
+		"proc/7/task/7/schedstat",
 		"proc/7/status",
 		"proc/7/net/dev",
 	};
@@ -69,6 +72,9 @@ static void values(const uint8_t *data, size_t size)
 		host_fake_link(host, "proc/1/ns/net", "net:[1]");
 		host_fake_link(host, "proc/7/ns/net", "net:[2]");
 		probe_run(&probe_container, host);
+		host_fake_file(host, GROUP "cgroup.threads", "7");
+		host_fake_file(host, GROUP "tasks", "7");
+		probe_run(&probe_task, host);
 		host_close(host);
 	}
 }

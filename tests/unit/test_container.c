@@ -1,4 +1,4 @@
-/* The probe of containers on made-up hosts: values of both versions, processes, engines, flags. */
+/* The probe of containers on made-up hosts: values of both versions, processes, flags, threads. */
 #include <errno.h>
 #include <linux/capability.h>
 #include <math.h>
@@ -9,88 +9,8 @@
 
 #include <cmocka.h>
 
-#include "core/host_unix.h"
 #include "probes/container_internal.h"
-#include "tests/unit/probe_fixture.h"
-
-#define ID "f4d3b90bea1585f216da780c97cc4675827296e1c90fdc957fb2ea0c1db85a6a"
-#define DOCKER "container:/system.slice/docker-" ID ".scope"
-#define V2 "sys/fs/cgroup/"
-#define V1 "sys/fs/cgroup/"
-#define SCOPE "system.slice/docker-" ID ".scope"
-
-static void put(struct fixture *f, const char *dir, const char *name, const char *text)
-{
-	_cleanup_(freep) char *path = xasprintf("%s/%s", dir, name);
-
-	host_fake_file(f->host, path, text);
-}
-
-static void put_process(struct fixture *f, unsigned pid, const char *policy, unsigned start)
-{
-	_cleanup_(freep) char *dir = xasprintf("proc/%u", pid);
-	_cleanup_(freep) char *stat = xasprintf(
-		"%u (a) b) c) S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 %u 0 0 0 0 0 0 0 0 0 0 0 0 "
-		"0 0 0 17 1 0 %s 0 0 0",
-		pid, start, policy);
-
-	put(f, dir, "stat", stat);
-}
-
-static void put_namespaces(struct fixture *f, const char *pid, const char *net)
-{
-	_cleanup_(freep) char *mnt_path = xasprintf("proc/%s/ns/mnt", pid);
-	_cleanup_(freep) char *net_path = xasprintf("proc/%s/ns/net", pid);
-
-	host_fake_link(f->host, mnt_path, "mnt:[1]");
-	host_fake_link(f->host, net_path, net);
-}
-
-/* One docker container on a host of version 2. */
-static void setup_v2(struct fixture *f)
-{
-	static const char dir[] = V2 SCOPE;
-
-	fixture_fake(f, &probe_container);
-	host_fake_file(f->host, "proc/self/mountinfo",
-		       "1 2 0:1 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n");
-	host_fake_file(f->host, "proc/sys/kernel/cap_last_cap", "40");
-	put_namespaces(f, "1", "net:[1]");
-	put(f, dir, "cpu.stat",
-	    "usage_usec 5000000\nuser_usec 1\nsystem_usec 2\nnr_periods 100\nnr_throttled 10\n"
-	    "throttled_usec 7000\nnr_bursts 0");
-	put(f, dir, "cpu.max", "150000 100000");
-	put(f, dir, "cpu.weight", "79");
-	put(f, dir, "cpu.pressure",
-	    "some avg10=12.50 avg60=0.00 avg300=0.00 total=9\nfull avg10=1");
-	put(f, dir, "memory.pressure", "some avg10=0.00 avg60=0.00 avg300=0.00 total=9");
-	put(f, dir, "cpuset.cpus", "0-3");
-	put(f, dir, "cpuset.cpus.effective", "0-3");
-	put(f, dir, "cpuset.mems", "");
-	put(f, dir, "cpuset.mems.effective", "0");
-	put(f, dir, "memory.current", "1048576");
-	put(f, dir, "memory.max", "max");
-	put(f, dir, "pids.current", "3");
-	put(f, dir, "pids.max", "max");
-	put(f, dir, "cgroup.events", "populated 1\nfrozen 0");
-	put(f, dir, "cgroup.procs", "812\n711");
-	put(f, dir, "cgroup.threads", "812\n711\n712");
-	put(f, dir, "hugetlb.2MB.current", "4194304");
-	put(f, dir, "hugetlb.1GB.current", "1073741824");
-	host_fake_file(f->host, "sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages", "1");
-	host_fake_file(f->host, "sys/kernel/mm/hugepages/hugepages-1048576kB/nr_hugepages", "1");
-	put(f, V2 "system.slice", "cgroup.threads", "");
-	put(f, "sys/fs/cgroup", "cgroup.threads", "");
-	put_process(f, 711, "0", 100);
-	put_process(f, 712, "1", 101);
-	put_process(f, 812, "0", 102);
-	put_namespaces(f, "711", "net:[2]");
-	put(f, "proc/711", "net/dev",
-	    "Inter-|   Receive\n face |bytes\n    lo: 0 0\n  eth0: 1 2\n");
-	put(f, "proc/711", "status",
-	    "Name:\tsh\nCapEff:\t00000000a80425fb\nCapBnd:\t000001ffffffffff\nNoNewPrivs:\t1\n"
-	    "Seccomp:\t2\nSeccomp_filters:\t1");
-}
+#include "tests/unit/container_fixture.h"
 
 static void test_v2(void **state)
 {
@@ -373,280 +293,6 @@ static void test_hostile_names(void **state)
 	fixture_done(&f);
 }
 
-/* --- HTTP --- */
-
-static int http(const char *reply, size_t len, unsigned *status)
-{
-	const char *body = NULL;
-	size_t n = 0;
-	int r = container_http_body(reply, len, &body, &n, status);
-
-	return r < 0 ? r : (int)n;
-}
-
-static void test_http(void **state)
-{
-	static const struct {
-		const char *reply;
-		int result;
-	} cases[] = {
-		{"HTTP/1.0 200 OK\r\n\r\n[]", 2},
-		{"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]", 2},
-		{"HTTP/1.1 200 OK\r\ncontent-length:2 \r\nA: b\r\n\r\n[]", 2},
-		{"HTTP/1.0 200\r\n\r\n", 0},
-		{"HTTP/1.0 404 Not Found\r\n\r\n{}", -EREMOTEIO},
-		{"HTTP/1.0 200 OK\r\nContent-Length: 3\r\n\r\n[]", -EPROTO}, /* cut off */
-		{"HTTP/1.0 200 OK\r\nContent-Length: 1\r\n\r\n[]", -EPROTO},
-		{"HTTP/1.0 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\n[]", -EPROTO},
-		{"HTTP/1.0 200 OK\r\nContent-Length: -2\r\n\r\n[]", -EPROTO},
-		{"HTTP/1.0 200 OK\r\nContent-Length:\r\n\r\n[]", -EPROTO},
-		{"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n[]\r\n0\r\n\r\n",
-		 -EPROTO},
-		{"HTTP/2.0 200 OK\r\n\r\n[]", -EPROTO},
-		{"HTTP/1.0 20x OK\r\n\r\n[]", -EPROTO},
-		{"HTTP/1.0 2000 OK\r\n\r\n[]", -EPROTO},
-		{"HTTP/1.0 200 OK\n\n[]", -EPROTO},
-		{"HTTP/1.0 200 OK\r\nno colon\r\n\r\n[]", -EPROTO},
-		{"HTTP/1.0 200 OK\r\nA: b", -EPROTO},
-		{"HTTP/1.0 200 OK\r\n", -EPROTO},
-		{"\r\n\r\n", -EPROTO},
-		{"[]", -EPROTO},
-		{"", -EPROTO},
-	};
-	unsigned status;
-
-	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		int r = http(cases[i].reply, strlen(cases[i].reply), &status);
-
-		if (r != cases[i].result)
-			fail_msg("%s: %d", cases[i].reply, r);
-	}
-	assert_int_equal(http("HTTP/1.0 500 no\r\n\r\n", 19, &status), -EREMOTEIO);
-	assert_int_equal(status, 500);
-}
-
-static void test_http_limits(void **state)
-{
-	size_t size = (size_t)1024 * 1024;
-	_cleanup_(freep) char *reply = xcalloc(1, size);
-	size_t used = (size_t)snprintf(reply, size, "HTTP/1.0 200 OK\r\n");
-	unsigned status;
-
-	(void)state;
-	for (unsigned i = 0; i < 100; i++)
-		used += (size_t)snprintf(reply + used, size - used, "A: b\r\n");
-	used += (size_t)snprintf(reply + used, size - used, "\r\n[]");
-	assert_int_equal(http(reply, used, &status), -EPROTO); /* too many headers */
-	memset(reply + 20, 'a', size - 20);
-	assert_int_equal(http(reply, size, &status), -EPROTO); /* a line without end */
-}
-
-/* --- engines --- */
-
-#define API                                                                                        \
-	"GET /containers/json?all=true&filters=%7B%22id%22%3A%5B%22" ID                            \
-	"%22%5D%7D HTTP/1.0\r\nHost: localhost\r\nConnection: close\r\n\r\n"
-
-static void answer(struct fixture *f, const char *body)
-{
-	_cleanup_(freep) char *reply =
-		xasprintf("HTTP/1.0 200 OK\r\nContent-Type: application/json\r\n\r\n%s", body);
-
-	host_fake_file(f->host, "run/docker.sock", "");
-	host_fake_unix(f->host, "run/docker.sock", API, reply, 0);
-}
-
-static void test_docker_api(void **state)
-{
-	struct fixture f;
-
-	(void)state;
-	setup_v2(&f);
-	answer(&f, "[{\"Id\":\"" ID "\",\"Names\":[\"/web\"],\"Image\":\"nginx:1\",\"State\":"
-		   "\"running\",\"Labels\":{\"io.kubernetes.pod.name\":\"front\","
-		   "\"io.kubernetes.pod.namespace\":\"shop\"}}]\n");
-	fixture_run(&f);
-	assert_string_equal(fixture_error(&f), "");
-	assert_string_equal(fixture_text(&f, DOCKER, "name"), "web");
-	assert_string_equal(snapshot_find(f.snap, DOCKER)->name, "web");
-	assert_string_equal(fixture_text(&f, DOCKER, "image"), "nginx:1");
-	assert_string_equal(fixture_text(&f, DOCKER, "pod"), "front");
-	assert_string_equal(fixture_text(&f, DOCKER, "namespace"), "shop");
-	assert_string_equal(fixture_text(&f, DOCKER, "source"), "docker API");
-	fixture_done(&f);
-}
-
-/* Whatever the peer says, there is the row, by its group's name, and a reason. */
-static void test_docker_nonsense(void **state)
-{
-	static const struct {
-		const char *body, *reason;
-	} cases[] = {
-		{"{}", "not a list of containers"},
-		{"[", "no JSON"},
-		{"[{\"Id\":5},{\"Id\":\"" ID "\",\"Names\":\"x\",\"Image\":[],\"Pid\":\"1\"}]", ""},
-		{"[{\"Id\":\"" ID "\",\"Names\":[7],\"Labels\":[1],\"Pid\":1e99}]", ""},
-		{"[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]", "nested too deeply"},
-		{"[{\"Id\":\"another\",\"Names\":[\"/theirs\"]}]", ""},
-		{"[]", ""},
-	};
-
-	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		struct fixture f;
-
-		setup_v2(&f);
-		answer(&f, cases[i].body);
-		fixture_run(&f);
-		assert_string_equal(fixture_text(&f, DOCKER, "name"), "f4d3b90bea15");
-		assert_int_equal(fixture_state(&f, DOCKER, "image"), VALUE_ABSENT);
-		if (!strstr(fixture_error(&f), cases[i].reason) ||
-		    (!*cases[i].reason && *fixture_error(&f)))
-			fail_msg("%s: %s", cases[i].body, fixture_error(&f));
-		fixture_done(&f);
-	}
-}
-
-static void test_docker_silent(void **state)
-{
-	struct fixture f;
-
-	(void)state;
-	setup_v2(&f);
-	host_fake_file(f.host, "run/docker.sock", "");
-	host_fake_unix(f.host, "run/docker.sock", API, NULL, ETIMEDOUT);
-	host_fake_file(f.host, "var/lib/docker/containers/" ID "/config.v2.json",
-		       "{\"Name\":\"/web\",\"Config\":{\"Image\":\"nginx\"},\"State\":{\"Running\":"
-		       "true,\"Pid\":812}}");
-	fixture_run(&f);
-	assert_non_null(strstr(fixture_error(&f), "run/docker.sock: did not answer in time"));
-	assert_string_equal(fixture_text(&f, DOCKER, "name"), "web");
-	assert_string_equal(fixture_text(&f, DOCKER, "source"), "docker files");
-	assert_int_equal(fixture_u64(&f, DOCKER, "pid"), 812); /* docker knows better */
-	fixture_done(&f);
-}
-
-/* An engine of a user's own speaks of his containers, and of no others. */
-static void test_user_engine(void **state)
-{
-	static const char user[] =
-		"user.slice/user-1000.slice/user@1000.service/libpod-" ID ".scope";
-	static const char podman[] =
-		"GET /v4.0.0/libpod/containers/json?all=true&filters=%7B%22id%22%3A%5B%22" ID
-		"%22%5D%7D HTTP/1.0\r\nHost: localhost\r\nConnection: close\r\n\r\n";
-	static const char reply[] = "HTTP/1.1 200 OK\r\n\r\n[{\"Id\":\"" ID
-				    "\",\"Names\":[\"mine\"],\"Image\":\"x\",\"Pid\":1}]";
-	_cleanup_(freep) char *dir = xasprintf(V2 "%s", user);
-	_cleanup_(freep) char *key = xasprintf("container:/%s", user);
-	struct fixture f;
-
-	(void)state;
-	setup_v2(&f);
-	put(&f, dir, "cpu.stat", "usage_usec 1");
-	put(&f, V2 "machine.slice/libpod-" ID ".scope", "cpu.stat", "usage_usec 1");
-	host_fake_file(f.host, "run/user/1000/podman/podman.sock", "");
-	host_fake_unix(f.host, "run/user/1000/podman/podman.sock", podman, reply, 0);
-	fixture_run(&f);
-	assert_string_equal(fixture_text(&f, key, "name"), "mine");
-	assert_string_equal(fixture_text(&f, key, "source"), "podman API");
-	assert_string_equal(
-		fixture_text(&f, "container:/machine.slice/libpod-" ID ".scope", "name"),
-		"f4d3b90bea15");
-	assert_string_equal(fixture_text(&f, DOCKER, "name"), "f4d3b90bea15");
-	fixture_done(&f);
-}
-
-static void test_dockerd_arguments(void **state)
-{
-	static const char cmdline[] = "/usr/bin/dockerd\0-H\0unix:///run/a.sock\0--host=unix:///b\0"
-				      "-Hx\0-H\0tcp://1:2\0--data-root\0/data\0--graph=/g\0-H";
-	struct container_texts sockets = {0}, roots = {0};
-
-	(void)state;
-	container_dockerd_arguments(cmdline, sizeof(cmdline), &sockets, &roots);
-	assert_int_equal(sockets.n, 2);
-	assert_string_equal(sockets.at[0], "run/a.sock");
-	assert_string_equal(sockets.at[1], "b");
-	assert_int_equal(roots.n, 2);
-	assert_string_equal(roots.at[0], "data");
-	assert_string_equal(roots.at[1], "g");
-	container_texts_done(&sockets);
-	container_texts_done(&roots);
-}
-
-/* Found by its command line, believed when it is root's and sees the host's files. */
-static void test_own_dockerd(void **state)
-{
-	static const char cmdline[] = "dockerd\0--data-root=/x/data\0-H\0unix:///x/d.sock";
-
-	(void)state;
-	for (unsigned i = 0; i < 3; i++) {
-		struct fixture f;
-
-		setup_v2(&f);
-		host_fake_file(f.host, "proc/900/comm", "dockerd");
-		host_fake_bytes(f.host, "proc/900/cmdline", cmdline, sizeof(cmdline));
-		host_fake_file(f.host, "proc/900/status",
-			       i == 1 ? "Name:\tdockerd\nUid:\t0\t1000\t0\t0\n"
-				      : "Name:\tdockerd\nUid:\t0\t0\t0\t0\n");
-		host_fake_link(f.host, "proc/900/ns/mnt", i == 2 ? "mnt:[77]" : "mnt:[1]");
-		host_fake_file(f.host, "x/data/containers/" ID "/config.v2.json",
-			       "{\"Name\":\"/web\",\"Config\":{},\"State\":{}}");
-		fixture_run(&f);
-		assert_string_equal(fixture_text(&f, DOCKER, "name"), i ? "f4d3b90bea15" : "web");
-		fixture_done(&f);
-	}
-}
-
-static void test_cri_files(void **state)
-{
-	static const char pod[] = "kubepods.slice/kubepods-pod43e1c477_180a.slice";
-	_cleanup_(freep) char *dir = xasprintf(V2 "%s/cri-containerd-" ID ".scope", pod);
-	_cleanup_(freep) char *pod_key = xasprintf("container:/%s", pod);
-	_cleanup_(freep) char *key = xasprintf("%s/cri-containerd-" ID ".scope", pod_key);
-	struct fixture f;
-
-	(void)state;
-	setup_v2(&f);
-	put(&f, dir, "cpu.stat", "usage_usec 1");
-	host_fake_file(f.host,
-		       "run/containerd/io.containerd.runtime.v2.task/k8s.io/" ID "/config.json",
-		       "{\"ociVersion\":\"1.0.2\",\"annotations\":{"
-		       "\"io.kubernetes.cri.container-name\":\"app\","
-		       "\"io.kubernetes.cri.image-name\":\"reg/app:1\","
-		       "\"io.kubernetes.cri.sandbox-name\":\"front-1\","
-		       "\"io.kubernetes.cri.sandbox-namespace\":\"shop\"}}");
-	fixture_run(&f);
-	assert_string_equal(fixture_text(&f, key, "engine"), "containerd");
-	assert_string_equal(fixture_text(&f, key, "name"), "app");
-	assert_string_equal(fixture_text(&f, key, "image"), "reg/app:1");
-	assert_string_equal(fixture_text(&f, key, "pod"), "front-1");
-	assert_string_equal(fixture_text(&f, key, "namespace"), "shop");
-	assert_string_equal(fixture_text(&f, pod_key, "role"), "pod");
-	assert_string_equal(fixture_text(&f, pod_key, "name"), "front-1");
-	fixture_done(&f);
-}
-
-static void test_storage_files(void **state)
-{
-	static const char key[] = "container:/machine.slice/libpod-" ID ".scope";
-	struct fixture f;
-
-	(void)state;
-	setup_v2(&f);
-	put(&f, V2 "machine.slice/libpod-" ID ".scope", "cpu.stat", "usage_usec 1");
-	host_fake_file(
-		f.host, "var/lib/containers/storage/overlay-containers/containers.json",
-		"[{\"id\":\"0\",\"names\":[\"no\"]},{\"id\":\"" ID
-		"\",\"names\":[\"db\"],\"metadata\":\"{\\\"image-name\\\":\\\"pg:15\\\"}\"}]");
-	fixture_run(&f);
-	assert_string_equal(fixture_text(&f, key, "name"), "db");
-	assert_string_equal(fixture_text(&f, key, "image"), "pg:15");
-	assert_string_equal(fixture_text(&f, key, "source"), "storage files");
-	fixture_done(&f);
-}
-
 /* More groups than a run reads details of: all have their counters at once, the others follow, and
  * what is too old says so. */
 static void test_turns(void **state)
@@ -689,6 +335,78 @@ static void test_turns(void **state)
 	fixture_done(&f);
 }
 
+/* --- threads --- */
+
+static void test_tasks(void **state)
+{
+	static const char dir[] = "proc/711/task/711", other[] = "proc/712/task/712";
+	struct fixture f;
+
+	(void)state;
+	fixture_fake(&f, &probe_task);
+	host_fake_file(f.host, "proc/self/mountinfo",
+		       "1 2 0:1 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n");
+	put(&f, V2 SCOPE, "cgroup.threads", "711\n712\n713");
+	put(&f, V2 SCOPE "/inner", "cgroup.threads", "");
+	put(&f, V2 "system.slice/x.service", "cgroup.threads", "5"); /* no container */
+	put(&f, "proc/5/task/5", "stat", "5 (x) S 1");
+	put(&f, dir, "stat",
+	    "711 (a) (b) R 1 1 1 0 -1 0 0 0 0 0 150 50 0 0 20 0 1 0 99 0 0 0 0 0 0 0 0 0 0 0 0 0 0 "
+	    "0 17 3 40 1 0 0 0");
+	put(&f, dir, "status",
+	    "Name:\tx\nTgid:\t700\nCpus_allowed_list:\t0,2-3\nvoluntary_ctxt_switches:\t8\n"
+	    "nonvoluntary_ctxt_switches:\t9\n");
+	put(&f, other, "stat",
+	    "712 (c) S 1 1 1 0 -1 0 0 0 0 0 150 50 0 0 20 0 1 0 98 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 "
+	    "17 "
+	    "1 0 0 0 0 0");
+	put(&f, other, "schedstat", "1234567 89 3");
+	fixture_run(&f);
+	assert_string_equal(fixture_error(&f), "");
+	assert_int_equal(fixture_count(&f, "task"), 2); /* 713 has ended */
+	assert_string_equal(snapshot_find(f.snap, "task:711.99")->name, "a) (b");
+	assert_int_equal(fixture_u64(&f, "task:711.99", "pid"), 700);
+	assert_int_equal(fixture_u64(&f, "task:711.99", "tid"), 711);
+	assert_string_equal(fixture_text(&f, "task:711.99", "state"), "R");
+	assert_int_equal(fixture_u64(&f, "task:711.99", "cpu"), 3);
+	assert_string_equal(fixture_text(&f, "task:711.99", "affinity"), "0,2-3");
+	assert_string_equal(fixture_text(&f, "task:711.99", "policy"), "fifo");
+	assert_int_equal(fixture_u64(&f, "task:711.99", "priority"), 40);
+	assert_int_equal(fixture_u64(&f, "task:711.99", "cpu_ns"), 2 * NSEC_PER_SEC);
+	assert_int_equal(fixture_state(&f, "task:711.99", "run_delay_ns"), VALUE_ABSENT);
+	assert_int_equal(fixture_u64(&f, "task:711.99", "involuntary_switches"), 9);
+	assert_int_equal(fixture_u64(&f, "task:712.98", "cpu_ns"), 1234567);
+	assert_int_equal(fixture_u64(&f, "task:712.98", "run_delay_ns"), 89);
+	assert_string_equal(fixture_text(&f, "task:712.98", "policy"), "other");
+	assert_int_equal(fixture_state(&f, "task:712.98", "affinity"), VALUE_ABSENT);
+	fixture_done(&f);
+}
+
+static void test_many_tasks(void **state)
+{
+	static char list[16 * 600];
+	struct fixture f;
+	char dir[64], stat[256];
+	size_t used = 0;
+
+	(void)state;
+	fixture_fake(&f, &probe_task);
+	host_fake_file(f.host, "proc/self/mountinfo",
+		       "1 2 0:1 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n");
+	for (unsigned tid = 100; tid < 700; tid++) {
+		used += (size_t)snprintf(list + used, sizeof(list) - used, "%u\n", tid);
+		(void)snprintf(dir, sizeof(dir), "proc/%u/task/%u", tid, tid);
+		(void)snprintf(stat, sizeof(stat),
+			       "%u (x) S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 1 0", tid);
+		put(&f, dir, "stat", stat);
+	}
+	put(&f, V2 SCOPE, "cgroup.threads", list);
+	fixture_run(&f);
+	assert_int_equal(fixture_count(&f, "task"), 512);
+	assert_string_equal(fixture_error(&f), "more threads than are shown");
+	fixture_done(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -701,17 +419,9 @@ int main(void)
 		cmocka_unit_test(test_cpuset_flags),
 		cmocka_unit_test(test_hybrid),
 		cmocka_unit_test(test_hostile_names),
-		cmocka_unit_test(test_http),
-		cmocka_unit_test(test_http_limits),
-		cmocka_unit_test(test_docker_api),
-		cmocka_unit_test(test_docker_nonsense),
-		cmocka_unit_test(test_docker_silent),
-		cmocka_unit_test(test_user_engine),
-		cmocka_unit_test(test_dockerd_arguments),
-		cmocka_unit_test(test_own_dockerd),
-		cmocka_unit_test(test_cri_files),
-		cmocka_unit_test(test_storage_files),
 		cmocka_unit_test(test_turns),
+		cmocka_unit_test(test_tasks),
+		cmocka_unit_test(test_many_tasks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
