@@ -149,7 +149,10 @@ static void find_daemons(struct container_state *state, struct host *host)
 	for (size_t i = 0; i < processes.n; i++) {
 		const char *pid = processes.at[i].name;
 
+		/* What else runs here is nothing for a recording. */
 		if (*pid < '1' || *pid > '9' ||
+		    host_peek_bytesf(host, comm, sizeof(comm), "proc/%s/comm", pid) < 0 ||
+		    strncmp(comm, "dockerd", 7) != 0 ||
 		    host_readf(host, comm, sizeof(comm), "proc/%s/comm", pid) < 0 ||
 		    strcmp(comm, "dockerd") != 0 || !is_trusted(state, host, pid))
 			continue;
