@@ -21,7 +21,7 @@
 
 #define BATCH 32u /* ids of one question: some 3 KiB of answer each */
 #define ASK_NS (NSEC_PER_SEC / 2)
-#define RUN_NS NSEC_PER_SEC    /* for all questions of a run */
+#define RUN_NS NSEC_PER_SEC	     /* for all questions of a run */
 #define AGAIN_NS (30 * NSEC_PER_SEC) /* a container may be renamed */
 #define FIRST_PAUSE_NS (5 * NSEC_PER_SEC)
 #define LONGEST_PAUSE_NS (60 * NSEC_PER_SEC)
