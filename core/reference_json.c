@@ -272,6 +272,9 @@ bool reference_parse_spike(const char *line, size_t len, uint64_t *ret_thread, u
 static void take_spikes(const struct reference_setup *setup, const struct reference_output *output,
 			struct thread_json *threads, unsigned n)
 {
+	if (!output->text_len)
+		return;
+
 	_cleanup_(freep) bool *has_max = xcalloc(n, sizeof(*has_max));
 	const char *end = output->text + output->text_len;
 

@@ -15,6 +15,9 @@ skip() {
 }
 
 [ "$(id -u)" = 0 ] || skip "needs root"
+# One at a time: others of our tests move the same interrupt.
+lock=/tmp/jittertop-tests.lock
+[ -n "${JT_TESTS_LOCKED:-}" ] || JT_TESTS_LOCKED=1 exec flock -o "$lock" "$0" "$@"
 if [ -z "${JT_REAL_INSIDE:-}" ]; then
 	unshare -m true 2>/dev/null || skip "no mount namespace may be made here"
 	JT_REAL_INSIDE=1 exec unshare -m --propagation private "$0"

@@ -18,6 +18,9 @@ t() { tmux -L "$socket" "$@"; }
 screen() { echo "--- $1"; t capture-pane -p; }
 
 [ "$(id -u)" -eq 0 ] || skip "needs root to move an interrupt"
+# One at a time: others of our tests move the same interrupt.
+lock=/tmp/jittertop-tests.lock
+[ -n "${JT_TESTS_LOCKED:-}" ] || JT_TESTS_LOCKED=1 exec flock -o "$lock" "$0" "$@"
 [ "$(nproc)" -ge 2 ] || skip "needs two CPUs"
 command -v tmux >/dev/null || skip "no tmux here"
 command -v stress-ng >/dev/null || skip "no stress-ng here"
