@@ -85,7 +85,7 @@ start() { t new-session -d -x 160 -y 50 "LANG=C.UTF-8 TERM=screen-256color exec 
 move_irq()
 {
 	t send-keys 3
-	await 5 shows '^ *irq .*affinity' || fail "no interrupt table"
+	await 5 shows '^ *irq .*action' || fail "no interrupt table"
 	t send-keys / "$name" Enter
 	sleep 0.5
 	t send-keys e
