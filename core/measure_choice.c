@@ -7,9 +7,8 @@
 
 #include "core/host.h"
 #include "core/parse.h"
+#include "core/task_stat.h"
 #include "core/text.h"
-
-#define PF_KTHREAD 0x00200000u /* include/linux/sched.h */
 
 /* Policies as /proc/PID/stat numbers them: include/uapi/linux/sched.h. */
 enum { POLICY_FIFO = 1, POLICY_RR = 2, POLICY_DEADLINE = 6 };
@@ -27,33 +26,18 @@ struct scan_state {
 	struct measure_reason **by_cpu; /* CPUSET_MAX pointers */
 };
 
-/* "PID (comm) S ...": comm may hold blanks and parentheses, the last one ends it. Fields are
- * counted from 1 as in proc(5): flags 9, rt_priority 40, policy 41. */
 static int parse_stat(const char *text, struct task *ret)
 {
-	const char *open = strchr(text, '('), *close = strrchr(text, ')');
+	struct task_stat stat;
 
-	if (!open || !close || close < open || close[1] != ' ')
+	if (task_stat_parse(text, &stat) || !stat.is_whole ||
+	    !task_stat_has(&stat, TASK_STAT_FLAGS) || !task_stat_has(&stat, TASK_STAT_PRIORITY) ||
+	    !task_stat_has(&stat, TASK_STAT_POLICY))
 		return -EINVAL;
-
-	struct scan scan = {close + 2};
-	const char *word;
-	size_t len;
-	uint64_t fields[42] = {0};
-
-	for (unsigned field = 3; field <= 41; field++) {
-		if (scan_word(&scan, &word, &len))
-			return -EINVAL;
-
-		struct scan number = {word};
-
-		if ((field == 9 || field >= 40) && scan_u64(&number, &fields[field]))
-			return -EINVAL;
-	}
-	ret->flags = fields[9];
-	ret->priority = fields[40];
-	ret->policy = fields[41];
-	(void)text_sanitise(open + 1, (size_t)(close - open - 1), ret->comm, sizeof(ret->comm));
+	ret->flags = stat.fields[TASK_STAT_FLAGS];
+	ret->priority = stat.fields[TASK_STAT_PRIORITY];
+	ret->policy = stat.fields[TASK_STAT_POLICY];
+	(void)text_sanitise(stat.comm, stat.comm_len, ret->comm, sizeof(ret->comm));
 	return 0;
 }
 
@@ -292,7 +276,7 @@ int measure_find_taken(struct host *host, const struct cpuset *online, pid_t sel
 		/* The kernel's own threads are not looked into: what is bound to a CPU there
 		 * (migration, ksoftirqd, threaded interrupts) has precedence over our priority. */
 		if (parse_u64(pids.names[i], &pid) || pid == (uint64_t)self ||
-		    read_task(host, pid, pid, &leader) || leader.flags & PF_KTHREAD)
+		    read_task(host, pid, pid, &leader) || leader.flags & TASK_KTHREAD)
 			continue;
 		look_at_process(&state, &leader);
 	}

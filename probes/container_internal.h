@@ -117,8 +117,6 @@ void container_read_counters(struct container_run *run);
 void container_read_details(struct container_run *run);
 
 /* container_process.c */
-/* Field number (from 1) of proc/PID/stat; comm, the second one, may hold anything. */
-int container_stat_field(const char *text, unsigned number, uint64_t *ret) _must_check_;
 void container_read_process(struct container_run *run);
 void container_process_open(struct container_state *state, struct host *host);
 void container_process_close(struct container_state *state);

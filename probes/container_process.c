@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "core/parse.h"
+#include "core/task_stat.h"
 #include "probes/container_internal.h"
 #include "probes/read.h"
 
@@ -109,32 +110,16 @@ void container_capabilities(uint64_t set, uint64_t all, char *buf, size_t size)
 
 /* --- one process --- */
 
-int container_stat_field(const char *text, unsigned number, uint64_t *ret)
-{
-	const char *close = strrchr(text, ')');
-	struct scan scan = {close ? close + 1 : text};
-	const char *word;
-	size_t len;
-
-	if (!close)
-		return -EINVAL;
-	for (unsigned i = 3; i < number; i++) {
-		if (scan_word(&scan, &word, &len) < 0)
-			return -EINVAL;
-	}
-	return scan_u64(&scan, ret);
-}
-
 /* 0: it has gone. */
 static uint64_t start_time(struct host *host, pid_t pid)
 {
 	char text[1024];
-	uint64_t start = 0;
+	struct task_stat stat;
 
 	if (host_readf(host, text, sizeof(text), "proc/%d/stat", (int)pid) < 0 ||
-	    container_stat_field(text, 22, &start) < 0)
+	    task_stat_parse(text, &stat) < 0 || !task_stat_has(&stat, TASK_STAT_START))
 		return 0;
-	return start ? start : 1;
+	return stat.fields[TASK_STAT_START] ? stat.fields[TASK_STAT_START] : 1;
 }
 
 static void read_namespaces(struct container_run *run, pid_t pid)
@@ -320,15 +305,18 @@ static pid_t first_process(struct container_run *run, int *ret_error)
 	return (pid_t)lowest;
 }
 
-/* SCHED_FIFO, SCHED_RR and SCHED_DEADLINE: field 41. -ENOENT: it has gone. */
+/* SCHED_FIFO, SCHED_RR and SCHED_DEADLINE. -ENOENT: it has gone. */
 static int is_real_time(struct host *host, pid_t tid)
 {
 	char text[1024];
-	uint64_t policy;
+	struct task_stat stat;
 	ssize_t n = host_readf(host, text, sizeof(text), "proc/%d/stat", (int)tid);
 
-	if (n < 0 || container_stat_field(text, 41, &policy) < 0)
+	if (n < 0 || task_stat_parse(text, &stat) < 0 || !task_stat_has(&stat, TASK_STAT_POLICY))
 		return -ENOENT;
+
+	uint64_t policy = stat.fields[TASK_STAT_POLICY];
+
 	return policy == 1 || policy == 2 || policy == 6;
 }
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/probe.h"
+#include "core/task_stat.h"
 #include "probes/cpus.h"
 #include "probes/irq_internal.h"
 #include "probes/read.h"
@@ -137,14 +138,6 @@ static void set_fact_error(struct sample_row *row, unsigned metric, int err)
 		sample_errno(row, metric, err);
 }
 
-static const char *policy_name(unsigned policy)
-{
-	static const char *const names[] = {"other", "fifo", "rr",	 "batch",
-					    NULL,    "idle", "deadline", "ext"};
-
-	return policy < ARRAY_SIZE(names) && names[policy] ? names[policy] : "unknown";
-}
-
 static void emit_thread(const struct irq_threads *threads, struct sample *out,
 			struct sample_row *row, const struct irq *irq)
 {
@@ -155,8 +148,11 @@ static void emit_thread(const struct irq_threads *threads, struct sample *out,
 	sample_u64(row, IRQ_THREADS, irq->n_threads);
 	if (!irq->n_threads)
 		return;
+
+	const char *policy = task_policy_name(irq->thread->policy);
+
 	sample_u64(row, IRQ_THREAD_PID, irq->thread->pid);
-	sample_text(out, row, IRQ_THREAD_POLICY, policy_name(irq->thread->policy));
+	sample_text(out, row, IRQ_THREAD_POLICY, policy ? policy : "unknown");
 	sample_u64(row, IRQ_THREAD_PRIORITY, irq->thread->priority);
 }
 

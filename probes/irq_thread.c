@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "core/parse.h"
+#include "core/task_stat.h"
 #include "probes/irq_internal.h"
 #include "probes/read.h"
 
@@ -94,32 +95,20 @@ static bool irq_of_name(const char *comm, unsigned *ret)
 	return true;
 }
 
-/* "51 (irq/25-ACPI:Ged) S 2 0 ... rt_priority policy": fields 40 and 41 (proc_pid_stat(5)); the
- * name may hold anything, so they are counted from the last parenthesis. */
 static bool read_stat(struct irq_thread *thread, struct host *host)
 {
 	char text[1024];
-	const char *end, *word;
-	size_t len;
+	struct task_stat stat;
 
-	if (host_readf(host, text, sizeof(text), "proc/%u/stat", thread->pid) < 0)
+	if (host_readf(host, text, sizeof(text), "proc/%u/stat", thread->pid) < 0 ||
+	    task_stat_parse(text, &stat) < 0 || !irq_of_name(stat.comm, &thread->irq))
 		return false;
 
-	const char *comm = strchr(text, '(');
+	uint64_t priority = stat.fields[TASK_STAT_PRIORITY];
+	uint64_t policy = stat.fields[TASK_STAT_POLICY];
 
-	end = strrchr(text, ')');
-	if (!comm || !end || end < comm || !irq_of_name(comm + 1, &thread->irq))
-		return false;
-
-	struct scan scan = {end + 1};
-	uint64_t priority, policy;
-
-	for (unsigned field = 3; field < 40; field++) {
-		if (scan_word(&scan, &word, &len) < 0)
-			return false;
-	}
-	if (scan_u64(&scan, &priority) < 0 || scan_u64(&scan, &policy) < 0 || priority > 99 ||
-	    policy > 255)
+	if (!task_stat_has(&stat, TASK_STAT_PRIORITY) || !task_stat_has(&stat, TASK_STAT_POLICY) ||
+	    priority > 99 || policy > 255)
 		return false;
 	thread->priority = (unsigned)priority;
 	thread->policy = (unsigned)policy;

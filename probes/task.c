@@ -9,6 +9,7 @@
 
 #include "core/parse.h"
 #include "core/probe.h"
+#include "core/task_stat.h"
 #include "probes/container_internal.h"
 #include "probes/read.h"
 
@@ -57,27 +58,6 @@ struct task_run {
 	bool is_cut;
 };
 
-static const char *policy_word(uint64_t policy)
-{
-	static const char *const words[] = {"other", "fifo", "rr",	 "batch",
-					    NULL,    "idle", "deadline", "ext"};
-
-	return policy < ARRAY_SIZE(words) ? words[policy] : NULL;
-}
-
-/* What is between the first parenthesis and the last one. */
-static bool take_comm(const char *stat, char *buf, size_t size)
-{
-	const char *open = strchr(stat, '('), *close = strrchr(stat, ')');
-	size_t len = open && close && close > open ? (size_t)(close - open) - 1 : size;
-
-	if (len >= size)
-		return false;
-	memcpy(buf, open + 1, len);
-	buf[len] = '\0';
-	return true;
-}
-
 /* A "Key:\tvalue" line of proc/TID/status. */
 static bool status_text(const char *status, const char *key, char *buf, size_t size)
 {
@@ -120,24 +100,28 @@ static void put_status(struct task_run *run, struct sample_row *row, uint64_t ti
 		sample_cpus(run->out, row, T_AFFINITY, &cpus);
 }
 
-static void put_stat(struct task_run *run, struct sample_row *row, const char *stat)
+static void put_field(struct sample_row *row, enum task_metric metric, const struct task_stat *stat,
+		      enum task_stat_field field)
 {
-	uint64_t value, user, system;
-	const char *close = strrchr(stat, ')');
-	char text[8] = "";
+	if (task_stat_has(stat, field))
+		sample_u64(row, metric, stat->fields[field]);
+}
 
-	if (close && close[1] == ' ' && close[2]) {
-		text[0] = close[2];
-		sample_text(run->out, row, T_STATE, text);
-	}
-	if (container_stat_field(stat, 39, &value) == 0)
-		sample_u64(row, T_CPU, value);
-	if (container_stat_field(stat, 40, &value) == 0)
-		sample_u64(row, T_PRIORITY, value);
-	if (container_stat_field(stat, 41, &value) == 0 && policy_word(value))
-		sample_text(run->out, row, T_POLICY, policy_word(value));
-	if (container_stat_field(stat, 14, &user) == 0 &&
-	    container_stat_field(stat, 15, &system) == 0 && user < UINT64_MAX / NS_PER_TICK / 2 &&
+static void put_stat(struct task_run *run, struct sample_row *row, const struct task_stat *stat)
+{
+	uint64_t user = stat->fields[TASK_STAT_USER_TICKS];
+	uint64_t system = stat->fields[TASK_STAT_SYSTEM_TICKS];
+	const char *policy = task_policy_name(stat->fields[TASK_STAT_POLICY]);
+	const char state[] = {stat->state, '\0'};
+
+	if (stat->state)
+		sample_text(run->out, row, T_STATE, state);
+	put_field(row, T_CPU, stat, TASK_STAT_CPU);
+	put_field(row, T_PRIORITY, stat, TASK_STAT_PRIORITY);
+	if (task_stat_has(stat, TASK_STAT_POLICY) && policy)
+		sample_text(run->out, row, T_POLICY, policy);
+	if (task_stat_has(stat, TASK_STAT_USER_TICKS) &&
+	    task_stat_has(stat, TASK_STAT_SYSTEM_TICKS) && user < UINT64_MAX / NS_PER_TICK / 2 &&
 	    system < UINT64_MAX / NS_PER_TICK / 2)
 		sample_u64(row, T_CPU_NS, (user + system) * NS_PER_TICK);
 }
@@ -160,21 +144,24 @@ static void put_schedstat(struct task_run *run, struct sample_row *row, uint64_t
 /* The thread's own files: those of proc/TID speak of the whole process. */
 static void emit(struct task_run *run, const char *parent, uint64_t tid)
 {
-	char stat[1024], comm[64];
-	uint64_t start;
+	char text[1024], comm[64];
+	struct task_stat stat;
 
-	if (host_readf(run->host, stat, sizeof(stat), "proc/%u/task/%u/stat", (unsigned)tid,
+	if (host_readf(run->host, text, sizeof(text), "proc/%u/task/%u/stat", (unsigned)tid,
 		       (unsigned)tid) < 0 ||
-	    !take_comm(stat, comm, sizeof(comm)) || container_stat_field(stat, 22, &start) < 0)
+	    task_stat_parse(text, &stat) < 0 || stat.comm_len >= sizeof(comm) ||
+	    !task_stat_has(&stat, TASK_STAT_START))
 		return;
+	(void)snprintf(comm, sizeof(comm), "%.*s", (int)stat.comm_len, stat.comm);
 
-	struct sample_row *row = sample_row(run->out, 0, parent, comm, "task:%u.%llu",
-					    (unsigned)tid, (unsigned long long)start);
+	struct sample_row *row =
+		sample_row(run->out, 0, parent, comm, "task:%u.%llu", (unsigned)tid,
+			   (unsigned long long)stat.fields[TASK_STAT_START]);
 
 	run->n++;
 	sample_u64(row, T_TID, tid);
 	sample_text(run->out, row, T_COMM, comm);
-	put_stat(run, row, stat);
+	put_stat(run, row, &stat);
 	put_schedstat(run, row, tid);
 	put_status(run, row, tid);
 }

@@ -9,47 +9,30 @@
 #include <string.h>
 
 #include "core/parse.h"
+#include "core/task_stat.h"
 #include "probes/read.h"
 #include "probes/vm_internal.h"
 
-#define PF_KTHREAD 0x00200000u /* include/linux/sched.h */
 #define SHORT_CMDLINE 16384u
 
-/* "PID (comm) S ...": comm may hold blanks and parentheses, the last one ends it. Fields are
- * counted from 1 as in proc(5). */
 int vm_parse_stat(const char *text, struct vm_stat *ret)
 {
-	const char *open = strchr(text, '('), *close = strrchr(text, ')');
-	uint64_t fields[42] = {0};
-	const char *word;
-	size_t len;
+	struct task_stat stat;
 
-	if (!open || !close || close < open || close[1] != ' ' || !close[2])
+	if (task_stat_parse(text, &stat) || !stat.is_whole)
 		return -EINVAL;
-
-	struct scan scan = {close + 3};
-
-	for (unsigned field = 4; field <= 41; field++) {
-		if (scan_word(&scan, &word, &len))
-			return -EINVAL;
-
-		struct scan number = {word};
-
-		/* Some of the others are signed. */
-		if (scan_u64(&number, &fields[field]) < 0)
-			fields[field] = 0;
-	}
 	*ret = (struct vm_stat){
-		.state = close[2],
-		.parent = fields[4],
-		.flags = fields[9],
-		.cpu_ticks = fields[14] + fields[15],
-		.start = fields[22],
-		.cpu = fields[39],
-		.priority = fields[40],
-		.policy = fields[41],
+		.state = stat.state,
+		.parent = stat.fields[TASK_STAT_PARENT],
+		.flags = stat.fields[TASK_STAT_FLAGS],
+		.cpu_ticks =
+			stat.fields[TASK_STAT_USER_TICKS] + stat.fields[TASK_STAT_SYSTEM_TICKS],
+		.start = stat.fields[TASK_STAT_START],
+		.cpu = stat.fields[TASK_STAT_CPU],
+		.priority = stat.fields[TASK_STAT_PRIORITY],
+		.policy = stat.fields[TASK_STAT_POLICY],
 	};
-	(void)snprintf(ret->comm, sizeof(ret->comm), "%.*s", (int)(close - open - 1), open + 1);
+	(void)snprintf(ret->comm, sizeof(ret->comm), "%.*s", (int)stat.comm_len, stat.comm);
 	return 0;
 }
 
@@ -238,7 +221,7 @@ static void look_at_process(struct vm_state *state, struct host *host, pid_t pid
 	if (host_peek_bytesf(host, text, sizeof(text), "proc/%d/stat", (int)pid) < 0 ||
 	    vm_parse_stat(text, &stat) < 0 || stat.state == 'Z' || stat.state == 'X')
 		return;
-	if (stat.flags & PF_KTHREAD) {
+	if (stat.flags & TASK_KTHREAD) {
 		note_kthread(next, pid, stat.comm);
 		return;
 	}

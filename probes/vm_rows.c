@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/parse.h"
+#include "core/task_stat.h"
 #include "probes/vm_internal.h"
 
 enum vm_metric {
@@ -337,15 +338,6 @@ static const char *role_text(enum vm_role role)
 	return "other";
 }
 
-/* include/uapi/linux/sched.h */
-static const char *policy_text(uint64_t policy)
-{
-	static const char *const texts[] = {"other", "fifo", "rr",	 "batch",
-					    NULL,    "idle", "deadline", "ext"};
-
-	return policy < ARRAY_SIZE(texts) ? texts[policy] : NULL;
-}
-
 static void put_thread(struct vm *vm, const struct vm_thread *thread, struct sample *out,
 		       struct sample_row *row)
 {
@@ -360,7 +352,7 @@ static void put_thread(struct vm *vm, const struct vm_thread *thread, struct sam
 		sample_cpus(out, row, T_AFFINITY, thread->affinity);
 		sample_bool(row, T_PINNED, thread->is_pinned);
 	}
-	put_text(out, row, T_POLICY, policy_text(thread->stat.policy));
+	put_text(out, row, T_POLICY, task_policy_name(thread->stat.policy));
 	sample_u64(row, T_PRIORITY, thread->stat.priority);
 	sample_u64(row, T_CPU_NS, thread->cpu_ns);
 	if (thread->has_schedstat)
