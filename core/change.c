@@ -413,7 +413,7 @@ static bool try_undo_step(struct host *host, const struct plan_step *step, const
 		(void)report_step(report, CHANGE_NOTHING, 0, "%s", "");
 		return true;
 	}
-	if (!is_ours(step, report->kept_value, ours_too)) {
+	if (!(step->class->flags & STEP_RESTORED) && !is_ours(step, report->kept_value, ours_too)) {
 		(void)report_step(report, CHANGE_FOREIGN, 0,
 				  "%.64s has %.48s now, set by somebody else: left alone",
 				  step->object, report->kept_value);

@@ -40,6 +40,8 @@ struct host_fake {
 	uint64_t last_inode;
 	_Atomic uint64_t now_ns; /* clocks may be read from any thread */
 	struct lying_write lies[LYING_WRITES_MAX];
+	host_fake_write_fn *on_write;
+	void *on_write_arg;
 };
 
 void host_fake_free(struct host_fake *fake)
@@ -406,6 +408,15 @@ int host_fake_write(struct host *host, const char *path, const char *text)
 		return r;
 	if (lie.nth && !lie_text)
 		return -lie.err;
+	if (host->fake->on_write) {
+		r = host->fake->on_write(host->fake->on_write_arg, host, path, text);
+		if (r)
+			return r < 0 ? r : 0;
+		/* The callback may have made files: the nodes have moved. */
+		r = lookup_file(host, path, &node);
+		if (r < 0)
+			return r;
+	}
 
 	const char *kept = lie_text ? lie_text : text;
 
@@ -426,6 +437,12 @@ void host_fake_write_becomes(struct host *host, unsigned nth_write, const char *
 		return;
 	}
 	abort(); /* a test that lies this often wants a larger table */
+}
+
+void host_fake_on_write(struct host *host, host_fake_write_fn *fn, void *arg)
+{
+	host->fake->on_write = fn;
+	host->fake->on_write_arg = arg;
 }
 
 static const struct host_ops fake_ops = {

@@ -16,5 +16,9 @@ int host_write(struct host *host, const char *path, const char *text) _must_chec
 /* Fake hosts: what the nth write from now (1: the next) does instead: a knob that lies. NULL text:
  * refused with err. */
 void host_fake_write_becomes(struct host *host, unsigned nth_write, const char *text, int err);
+/* Fake hosts that behave: called with every write to a file that is there, before it is done. 0: it
+ * is done; 1: the callback did what there was to do (host_fake_file()); negative errno: refused. */
+typedef int host_fake_write_fn(void *arg, struct host *host, const char *path, const char *text);
+void host_fake_on_write(struct host *host, host_fake_write_fn *fn, void *arg);
 
 #endif

@@ -22,6 +22,10 @@ enum step_flags {
 	STEP_LAGGING = 1 << 1, /* accepted first, effective later: poll effective() up to 1 s, then
 				  "pending" */
 	STEP_SLOW = 1 << 2,    /* the write may block for seconds: progress is reported */
+	/* Saved, not set: what a later step of the same plan destroys by itself (a CPU that goes
+	 * offline takes settings with it). The new value is the old one, applying writes nothing;
+	 * undoing comes after that later step's and writes the old value whatever is shown. */
+	STEP_RESTORED = 1 << 6,
 };
 
 struct step_class {

@@ -47,6 +47,12 @@ static const struct step_class lagging = {.name = "lagging",
 					  .identity = x_identity,
 					  .effective = x_effective};
 
+static const struct step_class saved = {.name = "saved",
+					.compare = STEP_WORD,
+					.flags = STEP_RESTORED,
+					.path = x_path,
+					.identity = x_identity};
+
 struct fixture {
 	struct host *host;
 	struct plan plan;
@@ -367,6 +373,47 @@ static void test_any_call_fails(void **state)
 	}
 }
 
+/* A host that behaves: what is written to b takes a along. */
+static int takes_along(void *arg, struct host *host, const char *path, const char *text)
+{
+	const char *becomes = arg;
+
+	if (!strcmp(path, "x/b") && !strcmp(text, "off"))
+		host_fake_file(host, "x/a", becomes);
+	return 0;
+}
+
+static int takes_along_and_refuses(void *arg, struct host *host, const char *path, const char *text)
+{
+	(void)takes_along(arg, host, path, text);
+	return strcmp(path, "x/b") ? 0 : -EBUSY;
+}
+
+/* Saved first, written back last, whatever it has become; and left alone where nothing happened. */
+static void test_restored(void **state)
+{
+	struct fixture *f = *state;
+	char becomes[] = "anything\n";
+
+	add(f, &saved, "a", "mine", "mine");
+	add(f, &plain, "b", "on", "off");
+	host_fake_on_write(f->host, takes_along, becomes);
+	assert_int_equal(apply(f), 0);
+	assert_int_equal(f->report.steps[0].result, CHANGE_EXACT);
+	expect(f, "a", "anything");
+	assert_int_equal(undo(f), 0);
+	assert_int_equal(f->report.steps[0].result, CHANGE_EXACT);
+	expect(f, "a", "mine");
+	expect(f, "b", "on");
+	/* Died before anything was destroyed. */
+	assert_int_equal(undo(f), 0);
+	assert_int_equal(f->report.steps[0].result, CHANGE_NOTHING);
+	/* The destroying step refused: what it had done already is mended. */
+	host_fake_on_write(f->host, takes_along_and_refuses, becomes);
+	assert_int_equal(apply(f), -EBUSY);
+	expect(f, "a", "mine");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 #ifdef CHANGE_MUTATION
@@ -427,12 +474,12 @@ static int judge(const struct CMUnitTest *tests, size_t n)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_exact),	   TEST(test_lying),	      TEST(test_refused),
-		TEST(test_partial),	   TEST(test_none_to_be_had), TEST(test_shrink_in_use),
-		TEST(test_undo_pending),   TEST(test_foreign),	      TEST(test_changed_before),
-		TEST(test_other_object),   TEST(test_retry),	      TEST(test_residue),
-		TEST(test_undo_lied_to),   TEST(test_lagging),	      TEST(test_cancel),
-		TEST(test_any_call_fails),
+		TEST(test_restored),	   TEST(test_exact),	      TEST(test_lying),
+		TEST(test_refused),	   TEST(test_partial),	      TEST(test_none_to_be_had),
+		TEST(test_shrink_in_use),  TEST(test_undo_pending),   TEST(test_foreign),
+		TEST(test_changed_before), TEST(test_other_object),   TEST(test_retry),
+		TEST(test_residue),	   TEST(test_undo_lied_to),   TEST(test_lagging),
+		TEST(test_cancel),	   TEST(test_any_call_fails),
 	};
 
 	return judge(tests, ARRAY_SIZE(tests));
