@@ -63,6 +63,7 @@ struct value {
 	uint8_t state; /* enum value_state */
 	uint8_t is_float;
 	uint8_t is_restarted; /* counts another thing than before: no rate this time */
+	int32_t age_ms; /* how long before its sample's time_ns it was read (negative: after) */
 	union {
 		uint64_t u64;
 		double f64;

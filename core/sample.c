@@ -204,6 +204,17 @@ void sample_restart(struct sample_row *row, unsigned metric)
 	row->values[metric].is_restarted = 1;
 }
 
+void sample_read_at(struct sample *sample, struct sample_row *row, unsigned metric,
+		    uint64_t read_ns)
+{
+	int64_t age_ms = (int64_t)(sample->time_ns - read_ns) / (int64_t)NSEC_PER_MSEC;
+
+	assert(metric < row->n_values);
+	row->values[metric].age_ms = (int32_t)(age_ms > INT32_MAX   ? INT32_MAX
+					       : age_ms < INT32_MIN ? INT32_MIN
+								    : age_ms);
+}
+
 void sample_errno(struct sample_row *row, unsigned metric, int err)
 {
 	enum value_state state = VALUE_FAULT;

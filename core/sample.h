@@ -73,6 +73,11 @@ void sample_per_cpu(struct sample *sample, struct sample_row *row, unsigned metr
 /* After the value was set: it counts something else than the last time (another device under an old
  * number, a sum over other CPUs), so a difference to before would be no rate. */
 void sample_restart(struct sample_row *row, unsigned metric);
+/* After the value was set: it is an answer of some time ago (of a peer that is asked more rarely
+ * than the probe runs), read at read_ns. Its rate is that from answer to answer, and stands in
+ * between. */
+void sample_read_at(struct sample *sample, struct sample_row *row, unsigned metric,
+		    uint64_t read_ns);
 /* err positive or negative: absent, denied or fault, as errno_is_*() sort it. */
 void sample_errno(struct sample_row *row, unsigned metric, int err);
 void sample_errorf(struct sample *sample, const char *fmt, ...) _printf_(2, 3);

@@ -273,6 +273,17 @@ static double rate_of(const struct value *before, const struct value *now, doubl
 	return now->u64 >= before->u64 ? (double)(now->u64 - before->u64) / elapsed : (double)NAN;
 }
 
+/* Ages are whole milliseconds: those of one reading may differ by one. */
+#define SAME_READING_NS (2.5 * NSEC_PER_MSEC)
+
+/* From reading to reading, which may be older than their samples. */
+static double between(const struct value *before, uint64_t before_ns, const struct value *now,
+		      uint64_t now_ns)
+{
+	return (double)(now_ns - before_ns) +
+	       ((double)before->age_ms - (double)now->age_ms) * (double)NSEC_PER_MSEC;
+}
+
 /* elapsed_s 0: the probe did not run since, its rates stand. */
 static void rate_cells(const struct per_cpu *before, struct per_cpu *now, double elapsed_s)
 {
@@ -324,16 +335,21 @@ static void fill_rates(const struct build *build, const struct schema_column *co
 	if (!then || now < then)
 		return;
 
-	double elapsed_ns = (double)(now - then);
-
-	rate_vectors(column, before, values, elapsed_ns / 1e9);
+	rate_vectors(column, before, values, (double)(now - then) / 1e9);
 	for (unsigned i = 0; i < column->n_counters; i++) {
 		unsigned m = column->counters[i];
+		const struct value *last = &before->values[column->base + m];
+		double elapsed_ns = between(last, then, &values[m], now);
+
+		if (elapsed_ns < SAME_READING_NS && values[m].age_ms) {
+			rates[m] = before->rates[column->base + m];
+			continue;
+		}
 
 		const struct metric *metric = build->kind->metrics[column->base + m];
 		double elapsed = metric->unit == UNIT_NS ? elapsed_ns : elapsed_ns / 1e9;
 
-		rates[m] = rate_of(&before->values[column->base + m], &values[m], elapsed);
+		rates[m] = rate_of(last, &values[m], elapsed);
 	}
 }
 

@@ -98,7 +98,7 @@ static int ask_monitors(struct vm_state *state, struct host *host, struct sample
 }
 
 /* Those that ended while monitors were asked are gone. */
-static void read_threads(struct vm_state *state, struct host *host)
+static void read_threads(struct vm_state *state, struct host *host, uint64_t now_ns)
 {
 	unsigned n = 0;
 
@@ -116,7 +116,7 @@ static void read_threads(struct vm_state *state, struct host *host)
 				thread->affinity &&
 				!cpuset_is_subset(&state->facts.online, thread->affinity);
 		}
-		vm_read_reasons(vm);
+		vm_read_reasons(vm, now_ns);
 		state->vms[n++] = vm;
 	}
 	state->n = n;
@@ -154,7 +154,7 @@ static int sample(void *data, struct host *host, struct sample *out)
 		sample_errorf(out, "monitors: %s", strerror(-r));
 		return r;
 	}
-	read_threads(state, host);
+	read_threads(state, host, out->time_ns);
 	read_memory(state, host, out);
 	vm_find_flags(state, host);
 	for (unsigned i = 0; i < state->n; i++)

@@ -40,10 +40,14 @@ static bool count_qmp(const struct qmp_machine *qmp, int index, const char *name
 	return is_found;
 }
 
-bool vm_counter(struct vm *vm, struct host *host, int index, enum vm_counter counter, uint64_t *ret)
+bool vm_counter(struct vm *vm, struct host *host, int index, enum vm_counter counter, uint64_t *ret,
+		uint64_t *ret_ns)
 {
-	if (count_qmp(vm->qmp, index, names[counter], ret))
+	*ret_ns = 0;
+	if (vm->has_counters && count_qmp(vm->qmp, index, names[counter], ret)) {
+		*ret_ns = vm->qmp->answers[QMP_STATS_VCPU].values_ns;
 		return true;
+	}
 	if (index >= 0 || vm->kvm_fd < 0)
 		return false;
 	return host_read_u64f(host, ret, "sys/kernel/debug/kvm/%d-%d/%s", (int)vm->pid, vm->kvm_fd,
@@ -89,11 +93,14 @@ static void write_reasons(const struct qmp_machine *qmp, struct vm_reasons *reas
 	reasons->has_before = true;
 }
 
-void vm_read_reasons(struct vm *vm)
+void vm_read_reasons(struct vm *vm, uint64_t now_ns)
 {
 	const struct qmp_machine *qmp = vm->qmp;
 	uint64_t values_ns = qmp ? qmp->answers[QMP_STATS_VCPU].values_ns : 0;
 
+	vm->has_counters = values_ns && now_ns < values_ns + VM_ANSWER_OLD_NS;
+	if (!vm->has_counters)
+		vm->n_reasons = 0;
 	if (!values_ns || values_ns == vm->exits_ns)
 		return;
 

@@ -132,15 +132,20 @@ struct vm_thread {
 /* --- memory: where it really lies, read rarely --- */
 
 #define VM_NODES_MAX 64u
+#define VM_MAPPINGS_MAX 32u
 struct vm_memory {
 	bool is_known;
 	int error; /* negative errno of numa_maps */
 	char policy[32];
 	uint64_t page_bytes, bytes, by_node[VM_NODES_MAX], hugetlb_bytes, thp_bytes;
 	struct cpuset nodes; /* with at least a hundredth of it */
+	unsigned n_starts;
+	uint64_t starts[VM_MAPPINGS_MAX]; /* addresses of the mappings that it is */
 };
 /* Of numa_maps: the guest's memory is what lies in path, or the largest anonymous mapping. */
 void vm_parse_numa_maps(const char *text, const char *path, struct vm_memory *ret);
+/* Huge pages of the mappings that numa_maps named. */
+void vm_parse_smaps(const char *text, struct vm_memory *memory);
 void vm_read_memory(struct host *host, pid_t pid, const struct vm_config *config,
 		    struct vm_memory *ret);
 
@@ -170,6 +175,7 @@ struct vm {
 	struct vm_reasons *reasons;    /* why vCPUs left their guest, by their index */
 	unsigned n_reasons;
 	uint64_t exits_ns; /* of the answer that reasons are from */
+	bool has_counters; /* an answer with counters that is not too old to be shown */
 };
 
 /* Processes that are no machines, so that their command line is not read in every run. */
@@ -217,11 +223,15 @@ void vm_threads_done(struct vm *vm);
 
 #define VM_COUNTERS 6u
 enum vm_counter { VM_EXITS, VM_HALT_NS_OK, VM_HALT_NS_FAIL, VM_HALT_OK, VM_HALT_FAIL, VM_WAKEUPS };
+/* What a monitor said is shown for that long when it says no more: three times its slowest period
+ * of counters. */
+#define VM_ANSWER_OLD_NS (30 * NSEC_PER_SEC)
 /* Brings the reasons up to date when QMP has answered anew. */
-void vm_read_reasons(struct vm *vm);
-/* Of one vCPU (index < 0: the sum over all, or KVM's debugfs). False: nobody tells. */
-bool vm_counter(struct vm *vm, struct host *host, int index, enum vm_counter counter,
-		uint64_t *ret);
+void vm_read_reasons(struct vm *vm, uint64_t now_ns);
+/* Of one vCPU (index < 0: the sum over all, or KVM's debugfs), and when it was read (0: now).
+ * False: nobody tells. */
+bool vm_counter(struct vm *vm, struct host *host, int index, enum vm_counter counter, uint64_t *ret,
+		uint64_t *ret_ns);
 
 /* --- rows --- */
 

@@ -1,5 +1,5 @@
 /*
- * Where a machine's memory lies: numa_maps and smaps_rollup. The kernel walks the page tables for
+ * Where a machine's memory lies: numa_maps and smaps. The kernel walks the page tables for
  * both and holds the process's memory map meanwhile, so they are read rarely.
  */
 #include <errno.h>
@@ -11,6 +11,7 @@
 #include "probes/vm_internal.h"
 
 struct mapping {
+	uint64_t start;
 	const char *file;
 	size_t file_len;
 	bool is_other; /* heap, stack */
@@ -27,6 +28,17 @@ static bool read_number(const char *text, size_t len, uint64_t *ret)
 	memcpy(number, text, len);
 	number[len] = '\0';
 	return parse_u64(number, ret) == 0;
+}
+
+static bool read_hex(const char *text, size_t len, uint64_t *ret)
+{
+	char number[24];
+
+	if (!len || len >= sizeof(number))
+		return false;
+	memcpy(number, text, len);
+	number[len] = '\0';
+	return parse_hex_u64(number, ret) == 0;
 }
 
 /* "N0=12" (pages on node 0), "file=/path", "kernelpagesize_kB=2048", "heap". */
@@ -64,7 +76,9 @@ static void read_line(const char *line, struct mapping *ret)
 
 	*ret = (struct mapping){0};
 	for (unsigned column = 0; scan_word(&scan, &word, &len) == 0; column++) {
-		if (column == 1)
+		if (column == 0)
+			(void)!read_hex(word, len, &ret->start);
+		else if (column == 1)
 			(void)snprintf(ret->policy, sizeof(ret->policy), "%.*s", (int)len, word);
 		else if (column > 1)
 			read_word(ret, word, len);
@@ -99,6 +113,8 @@ static void add_mapping(struct vm_memory *memory, const struct mapping *mapping)
 		memory->page_bytes = mapping->page_kb * 1024;
 		memcpy(memory->policy, mapping->policy, sizeof(memory->policy));
 	}
+	if (memory->n_starts < VM_MAPPINGS_MAX)
+		memory->starts[memory->n_starts++] = mapping->start;
 	memory->bytes += mapping->bytes;
 	for (unsigned i = 0; i < VM_NODES_MAX; i++)
 		memory->by_node[i] += mapping->pages[i] * mapping->page_kb * 1024;
@@ -129,16 +145,56 @@ void vm_parse_numa_maps(const char *text, const char *path, struct vm_memory *re
 	}
 }
 
-static uint64_t kb_of(const char *text, const char *key)
+static bool is_one_of_its(const struct vm_memory *memory, uint64_t start)
 {
-	const char *line = strstr(text, key);
-	uint64_t bytes = 0;
+	for (unsigned i = 0; i < memory->n_starts; i++) {
+		if (memory->starts[i] == start)
+			return true;
+	}
+	return false;
+}
 
-	if (!line)
-		return 0;
-	line += strlen(key);
-	line += strspn(line, " \t");
-	return parse_kb(line, strcspn(line, "\n"), &bytes) < 0 ? 0 : bytes;
+/* "AnonHugePages:      2048 kB", of a mapping that is the guest's memory. */
+static void add_huge(struct vm_memory *memory, const char *line, size_t len)
+{
+	static const struct {
+		const char *key;
+		bool is_hugetlb;
+	} keys[] = {
+		{"AnonHugePages", false}, {"ShmemPmdMapped", false}, {"FilePmdMapped", false},
+		{"Shared_Hugetlb", true}, {"Private_Hugetlb", true},
+	};
+	struct key_value pair;
+	uint64_t bytes;
+
+	if (parse_key_value(line, len, ':', &pair) < 0)
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+		if (pair.key_len != strlen(keys[i].key) ||
+		    memcmp(pair.key, keys[i].key, pair.key_len) != 0 ||
+		    parse_kb(pair.value, pair.value_len, &bytes) < 0)
+			continue;
+		*(keys[i].is_hugetlb ? &memory->hugetlb_bytes : &memory->thp_bytes) += bytes;
+	}
+}
+
+/* "7f00-7f40 rw-p ...", then lines with a colon. Not smaps_rollup: QEMU's own heap lies in
+ * transparent huge pages easily, and would pass for a small guest's memory. */
+void vm_parse_smaps(const char *text, struct vm_memory *memory)
+{
+	struct scan scan = {text};
+	bool is_its = false;
+
+	do {
+		const char *line = scan.at;
+		size_t len = strcspn(line, "\n"), hex = strspn(line, "0123456789abcdef");
+		uint64_t start;
+
+		if (hex && line[hex] == '-')
+			is_its = read_hex(line, hex, &start) && is_one_of_its(memory, start);
+		else if (is_its)
+			add_huge(memory, line, len);
+	} while (scan_next_line(&scan));
 }
 
 void vm_read_memory(struct host *host, pid_t pid, const struct vm_config *config,
@@ -146,7 +202,6 @@ void vm_read_memory(struct host *host, pid_t pid, const struct vm_config *config
 {
 	struct host_file *file = NULL;
 	const char *text;
-	char rollup[4096];
 	ssize_t n = host_file_readf(host, &file, &text, "proc/%d/numa_maps", (int)pid);
 
 	if (n < 0)
@@ -154,9 +209,8 @@ void vm_read_memory(struct host *host, pid_t pid, const struct vm_config *config
 	else
 		vm_parse_numa_maps(text, config->backend_path, ret);
 	host_file_close(file);
-	if (host_readf(host, rollup, sizeof(rollup), "proc/%d/smaps_rollup", (int)pid) < 0)
-		return;
-	ret->thp_bytes = kb_of(rollup, "AnonHugePages:") + kb_of(rollup, "ShmemPmdMapped:") +
-			 kb_of(rollup, "FilePmdMapped:");
-	ret->hugetlb_bytes = kb_of(rollup, "Shared_Hugetlb:") + kb_of(rollup, "Private_Hugetlb:");
+	file = NULL;
+	if (n >= 0 && host_file_readf(host, &file, &text, "proc/%d/smaps", (int)pid) >= 0)
+		vm_parse_smaps(text, ret);
+	host_file_close(file);
 }

@@ -25,6 +25,7 @@ static void check_memory(const char *text)
 	struct vm_memory memory;
 
 	vm_parse_numa_maps(text, "/dev/hugepages", &memory);
+	vm_parse_smaps(text, &memory);
 	assert(cpuset_next(&memory.nodes, VM_NODES_MAX) == CPUSET_MAX);
 }
 
@@ -32,9 +33,11 @@ static void check_memory(const char *text)
 static void run(const uint8_t *data, size_t size, const char *text, const char *stat)
 {
 	static const char *const files[] = {
-		"proc/7/task/8/stat",	   "proc/7/task/7/status", "proc/7/task/8/status",
-		"proc/7/task/8/schedstat", "proc/7/cgroup",	   "proc/7/numa_maps",
-		"proc/7/smaps_rollup",	   "proc/7/net/unix",	   "proc/7/task/8/syscall",
+		"proc/7/task/8/stat",	 "proc/7/task/7/status",
+		"proc/7/task/8/status",	 "proc/7/task/8/schedstat",
+		"proc/7/cgroup",	 "proc/7/numa_maps",
+		"proc/7/smaps",		 "proc/7/net/unix",
+		"proc/7/task/8/syscall",
 	};
 	struct host *host = NULL;
 

@@ -451,6 +451,37 @@ static void where_memory_lies(void **state)
 	assert_false(memory.is_known);
 }
 
+/* QEMU's own heap in huge pages is not the guest's memory in huge pages. */
+static void huge_pages_of_the_guest_only(void **state)
+{
+	static const char maps[] = "55d000 default heap anon=900 N0=900 kernelpagesize_kB=4\n"
+				   "7f4000 default anon=2048 N0=2048 kernelpagesize_kB=4\n"
+				   "7f9000 default anon=600 N0=600 kernelpagesize_kB=4";
+	static const char smaps[] =
+		"55d000-5ff000 rw-p 00000000 00:00 0   [heap]\nAnonHugePages:     2048 kB\n"
+		"7f4000-7f8000 rw-p 00000000 00:00 0\nRss: 8192 kB\nAnonHugePages:     %u kB\n"
+		"Shared_Hugetlb:        0 kB\n"
+		"7f9000-7fa000 rw-p 00000000 00:00 0\nAnonHugePages:     8192 kB\n";
+	static const unsigned guest_kb[] = {0, 6144};
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		_cleanup_(freep) char *text = xasprintf(smaps, guest_kb[i]);
+		struct fixture f;
+
+		start(&f);
+		put_process(f.host, 77, "qemu-system-x86", QEMU, QEMU "|-m|8");
+		host_fake_file(f.host, "proc/77/numa_maps", maps);
+		host_fake_file(f.host, "proc/77/smaps", text);
+		fixture_run(&f);
+		assert_int_equal(fixture_u64(&f, "vm:77.500", "memory_present_bytes"), 8 << 20);
+		assert_int_equal(fixture_u64(&f, "vm:77.500", "memory_thp_bytes"),
+				 guest_kb[i] * 1024);
+		assert_string_equal(fixture_text(&f, "vm:77.500", "flags"), i ? "" : "pages");
+		fixture_done(&f);
+	}
+}
+
 /* Two nodes of two cores with two threads each: CPUs 0,1 2,3 and 4,5 6,7. */
 static void flags(void **state)
 {
@@ -545,6 +576,7 @@ int main(void)
 		cmocka_unit_test(another_process_under_the_number),
 		cmocka_unit_test(one_that_ends_while_it_is_read),
 		cmocka_unit_test(where_memory_lies),
+		cmocka_unit_test(huge_pages_of_the_guest_only),
 		cmocka_unit_test(flags),
 		cmocka_unit_test(a_guest_that_knows_of_threads),
 		cmocka_unit_test(five_hundred),
