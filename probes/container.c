@@ -173,7 +173,7 @@ static const char *name_of(const struct cgroup_node *node, const struct containe
 		return pod->pod;
 	if (container->facts.name)
 		return container->facts.name;
-	if (!node->name.id[0] || node->name.role == CGROUP_ROLE_POD)
+	if (strlen(node->name.id) != 64 || node->name.role == CGROUP_ROLE_POD)
 		return node->name.name;
 	(void)snprintf(buf, size, "%.12s", node->name.id); /* as the engines cut it */
 	return buf;
@@ -388,6 +388,7 @@ static int sample(void *data, struct host *host, struct sample *out)
 	if (r < 0)
 		return r;
 	state->threads_left = out->is_thorough ? 16 * THREADS_PER_RUN : THREADS_PER_RUN;
+	container_files_mark_tasks(host, &state->tree);
 	each_group(&run, visit_counters);
 	container_engines_ask(state, host, out);
 	read_details(&run);

@@ -45,24 +45,6 @@ struct container_engines {
 	uint64_t searched_ns; /* 0: never */
 };
 
-void container_texts_add(struct container_texts *texts, const char *text)
-{
-	for (unsigned i = 0; i < texts->n; i++) {
-		if (!strcmp(texts->at[i], text))
-			return;
-	}
-	texts->at = xrealloc(texts->at, (texts->n + 1) * sizeof(*texts->at));
-	texts->at[texts->n++] = xstrdup(text);
-}
-
-void container_texts_done(struct container_texts *texts)
-{
-	for (unsigned i = 0; i < texts->n; i++)
-		free(texts->at[i]);
-	free(texts->at);
-	*texts = (struct container_texts){0};
-}
-
 /* --- where they listen --- */
 
 static void list_socket(struct container_engines *engines, const char *path, unsigned user_uid)
@@ -83,91 +65,17 @@ static void list_socket(struct container_engines *engines, const char *path, uns
 	};
 }
 
-/* The value of "--name=value", "--name value", "-x value", "-x=value", or NULL. */
-static const char *option_value(const char *argument, const char *name, const char *next)
-{
-	size_t n = strlen(name);
-
-	if (strncmp(argument, name, n) != 0)
-		return NULL;
-	if (argument[n] == '=')
-		return argument + n + 1;
-	return argument[n] ? NULL : next;
-}
-
-void container_dockerd_arguments(const char *cmdline, size_t len, struct container_texts *sockets,
-				 struct container_texts *roots)
-{
-	static const char *const hosts[] = {"-H", "--host"};
-	static const char *const graphs[] = {"--data-root", "-g", "--graph"};
-	static const char scheme[] = "unix:///";
-
-	for (size_t at = 0; at < len; at += strlen(cmdline + at) + 1) {
-		size_t behind = at + strlen(cmdline + at) + 1;
-		const char *next = behind < len ? cmdline + behind : "";
-
-		for (size_t i = 0; i < ARRAY_SIZE(hosts); i++) {
-			const char *value = option_value(cmdline + at, hosts[i], next);
-
-			if (value && !strncmp(value, scheme, sizeof(scheme) - 1) &&
-			    value[sizeof(scheme) - 1])
-				container_texts_add(sockets, value + sizeof(scheme) - 1);
-		}
-		for (size_t i = 0; i < ARRAY_SIZE(graphs); i++) {
-			const char *value = option_value(cmdline + at, graphs[i], next);
-
-			if (value && value[0] == '/' && value[1])
-				container_texts_add(roots, value + 1);
-		}
-	}
-}
-
-/* Root's, and with the host's view of the files: one in a container speaks of other paths, and
- * anybody can call his program dockerd. */
-static bool is_trusted(const struct container_state *state, struct host *host, const char *pid)
-{
-	char status[8192], link[64];
-	const char *uid;
-
-	if (host_readf(host, status, sizeof(status), "proc/%s/status", pid) < 0)
-		return false;
-	uid = strstr(status, "\nUid:\t");
-	return uid && !strncmp(uid + 6, "0\t0\t0\t", 6) && state->host_namespaces[2] &&
-	       host_readlinkf(host, link, sizeof(link), "proc/%s/ns/mnt", pid) > 0 &&
-	       !strcmp(link, state->host_namespaces[2]);
-}
-
 static void find_daemons(struct container_state *state, struct host *host)
 {
 	struct container_engines *engines = state->engines;
-	struct container_texts sockets = {0};
-	struct host_dirs processes = {0};
-	char comm[32], cmdline[8192];
+	struct container_daemon found = {0};
 
-	if (host_list_dirsf(host, &processes, "proc") < 0)
-		return;
-	for (size_t i = 0; i < processes.n; i++) {
-		const char *pid = processes.at[i].name;
-
-		/* What else runs here is nothing for a recording. */
-		if (*pid < '1' || *pid > '9' ||
-		    host_peek_bytesf(host, comm, sizeof(comm), "proc/%s/comm", pid) < 0 ||
-		    strncmp(comm, "dockerd", 7) != 0 ||
-		    host_readf(host, comm, sizeof(comm), "proc/%s/comm", pid) < 0 ||
-		    strcmp(comm, "dockerd") != 0 || !is_trusted(state, host, pid))
-			continue;
-
-		ssize_t n =
-			host_read_bytesf(host, cmdline, sizeof(cmdline), "proc/%s/cmdline", pid);
-
-		if (n > 0)
-			container_dockerd_arguments(cmdline, (size_t)n, &sockets,
-						    &engines->data_roots);
-	}
-	host_dirs_done(&processes);
-	for (unsigned i = 0; i < sockets.n; i++)
-		list_socket(engines, sockets.at[i], 0);
-	container_texts_done(&sockets);
+	container_daemons_find(state, host, &found);
+	for (unsigned i = 0; i < found.sockets.n; i++)
+		list_socket(engines, found.sockets.at[i], 0);
+	for (unsigned i = 0; i < found.roots.n; i++)
+		container_texts_add(&engines->data_roots, found.roots.at[i]);
+	container_daemon_done(&found);
 }
 
 static void find_users(struct container_engines *engines, struct host *host)

@@ -1,7 +1,7 @@
 /*
  * The files in which engines keep what they know: the way when nobody answers on a socket, and the
- * only one on a captured machine. Identifiers are checked to be hexadecimal by whoever asks, so
- * that they can be part of a path.
+ * only one on a captured machine. Identifiers are hexadecimal or the names of directories in
+ * containerd's own, so that they can be part of a path.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -82,6 +82,48 @@ int container_files_containerd(struct host *host, const char *id, struct contain
 	}
 	host_dirs_done(&namespaces);
 	return r;
+}
+
+static struct cgroup_node *child_of(const struct cgroup_node *node, const char *base)
+{
+	struct cgroup_node *child = node ? node->children : NULL;
+
+	while (child && strcmp(child->base, base) != 0)
+		child = child->next;
+	return child;
+}
+
+/* ctr puts a container that is called x in namespace y into /y/x (oci.WithDefaultSpec). */
+static void mark_task(const struct cgroup_node *namespace, const char *id)
+{
+	struct cgroup_node *node = child_of(namespace, id);
+
+	if (!node || node->name.engine != CGROUP_ENGINE_NONE ||
+	    node->name.role != CGROUP_ROLE_GROUP || strlen(id) >= sizeof(node->name.id))
+		return;
+	node->name.engine = CGROUP_ENGINE_CONTAINERD;
+	node->name.role = CGROUP_ROLE_CONTAINER;
+	(void)snprintf(node->name.id, sizeof(node->name.id), "%s", id);
+}
+
+void container_files_mark_tasks(struct host *host, struct cgroup_tree *tree)
+{
+	struct host_dirs namespaces = {0};
+
+	if (host_list_dirsf(host, &namespaces, TASKS_DIR) < 0)
+		return;
+	for (size_t i = 0; i < namespaces.n; i++) {
+		const struct cgroup_node *group = child_of(tree->root, namespaces.at[i].name);
+		struct host_dirs tasks = {0};
+
+		if (!group ||
+		    host_list_dirsf(host, &tasks, TASKS_DIR "/%s", namespaces.at[i].name) < 0)
+			continue;
+		for (size_t t = 0; t < tasks.n; t++)
+			mark_task(group, tasks.at[t].name);
+		host_dirs_done(&tasks);
+	}
+	host_dirs_done(&namespaces);
 }
 
 /* containers/storage: podman's and CRI-O's. */

@@ -128,6 +128,27 @@ int container_cap_number(const char *name); /* -1: none of that name */
 void container_engines_ask(struct container_state *state, struct host *host, struct sample *out);
 void container_engines_free(struct container_engines *engines);
 
+/* container_daemons.c: paths below the root, no text twice. */
+struct container_texts {
+	char **at;
+	unsigned n;
+};
+void container_texts_add(struct container_texts *texts, const char *text);
+/* Of "unix:///run/x.sock" and of an absolute path, without the leading slash; of others nothing. */
+void container_texts_add_socket(struct container_texts *texts, const char *text);
+void container_texts_add_path(struct container_texts *texts, const char *text);
+void container_texts_done(struct container_texts *texts);
+
+/* What the dockerd processes of the host say of themselves. */
+struct container_daemon {
+	struct container_texts sockets, roots, configurations;
+};
+void container_daemon_done(struct container_daemon *daemon);
+void container_daemons_find(struct container_state *state, struct host *host,
+			    struct container_daemon *ret);
+/* "dockerd -H unix:///x --data-root=/y", its arguments separated by NULs. */
+void container_dockerd_arguments(const char *cmdline, size_t len, struct container_daemon *daemon);
+
 /* container_json.c. Replies of docker's /containers/json and of podman's of the same name, for the
  * ids that are asked for: facts[i] belongs to ids[i], found[i] says whether it was there. */
 struct container_wanted {
@@ -143,13 +164,9 @@ int container_json_docker(const char *text, size_t len, struct container_facts *
 int container_json_oci(const char *text, size_t len, struct container_facts *ret) _must_check_;
 int container_json_storage(const char *text, size_t len, const char *id,
 			   struct container_facts *ret) _must_check_;
-/* docker's daemon.json: its data root and unix sockets, added to the lists. */
-struct container_texts {
-	char **at;
-	unsigned n;
-};
-void container_texts_add(struct container_texts *texts, const char *text);
-void container_texts_done(struct container_texts *texts);
+/* docker's daemon.json: "hosts", "data-root" and its older name, added to the lists. */
+int container_json_daemon(const char *text, size_t len,
+			  struct container_daemon *daemon) _must_check_;
 
 /* container_files.c: the state files of an engine below its directories. */
 int container_files_docker(struct host *host, const char *data_root, const char *id,
@@ -158,15 +175,14 @@ int container_files_containerd(struct host *host, const char *id,
 			       struct container_facts *ret) _must_check_;
 int container_files_storage(struct host *host, const char *id,
 			    struct container_facts *ret) _must_check_;
+/* Groups /NAMESPACE/ID of containerd's tasks with names of their users' choice (ctr) become
+ * containers. In every run: a group may be there before its task. */
+void container_files_mark_tasks(struct host *host, struct cgroup_tree *tree);
 
 /* http.c would be a name for more than this: one reply of an HTTP/1.0 or 1.1 server, whole, that
  * closed the connection behind it. *ret_body points into reply. -EPROTO: no such reply; -EREMOTEIO:
  * another status than 200, in *ret_status. */
 int container_http_body(const char *reply, size_t len, const char **ret_body, size_t *ret_len,
 			unsigned *ret_status) _must_check_;
-
-/* "dockerd -H unix:///x --data-root=/y", its arguments separated by NULs. */
-void container_dockerd_arguments(const char *cmdline, size_t len, struct container_texts *sockets,
-				 struct container_texts *roots);
 
 #endif

@@ -227,3 +227,30 @@ int container_json_storage(const char *text, size_t len, const char *id,
 	}
 	return -ENODATA;
 }
+
+int container_json_daemon(const char *text, size_t len, struct container_daemon *daemon)
+{
+	_cleanup_(put_object) struct json_object *root = NULL;
+	int r = json_limits_parse(text, len, &root);
+
+	if (r < 0)
+		return r;
+	if (!json_object_is_type(root, json_type_object))
+		return -EPROTO;
+
+	struct json_object *hosts = member(root, "hosts", json_type_array);
+
+	for (size_t i = 0; hosts && i < json_object_array_length(hosts); i++) {
+		const char *socket = text_of(json_object_array_get_idx(hosts, i));
+
+		if (socket)
+			container_texts_add_socket(&daemon->sockets, socket);
+	}
+
+	const char *data_root = member_text(root, "data-root");
+	const char *graph = member_text(root, "graph");
+
+	if (data_root || graph)
+		container_texts_add_path(&daemon->roots, data_root ? data_root : graph);
+	return 0;
+}

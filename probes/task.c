@@ -218,6 +218,7 @@ static int sample(void *data, struct host *host, struct sample *out)
 
 	if (r < 0)
 		return r;
+	container_files_mark_tasks(host, &state->tree);
 	for (struct cgroup_node *node = state->tree.root; node; node = cgroup_tree_next(node)) {
 		if (is_in_container(node))
 			list_tasks(&run, &state->tree, node);

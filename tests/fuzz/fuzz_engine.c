@@ -12,7 +12,7 @@ static void parse(const char *text, size_t size)
 {
 	struct container_facts facts = {0};
 	struct container_wanted wanted = {.id = ID, .facts = &facts};
-	struct container_texts sockets = {0}, roots = {0};
+	struct container_daemon daemon = {0};
 	const char *body;
 	unsigned status;
 	size_t len;
@@ -28,11 +28,11 @@ static void parse(const char *text, size_t size)
 	(void)!container_json_oci(text, size, &facts);
 	container_facts_done(&facts);
 	(void)!container_json_storage(text, size, ID, &facts);
+	(void)!container_json_daemon(text, size, &daemon);
 	assert(facts.pid >= 0);
 	container_facts_done(&facts);
-	container_dockerd_arguments(text, size, &sockets, &roots);
-	container_texts_done(&sockets);
-	container_texts_done(&roots);
+	container_dockerd_arguments(text, size, &daemon);
+	container_daemon_done(&daemon);
 }
 
 /* The reply to the probe's own question. */

@@ -197,20 +197,96 @@ static void test_user_engine(void **state)
 
 static void test_dockerd_arguments(void **state)
 {
-	static const char cmdline[] = "/usr/bin/dockerd\0-H\0unix:///run/a.sock\0--host=unix:///b\0"
-				      "-Hx\0-H\0tcp://1:2\0--data-root\0/data\0--graph=/g\0-H";
-	struct container_texts sockets = {0}, roots = {0};
+	static const char cmdline[] =
+		"/usr/bin/dockerd\0-H\0unix:///run/a.sock\0--host=unix:///b\0-H=unix:///e\0"
+		"-Hunix:///d\0-Hx\0-H\0tcp://1:2\0-H\0unix://\0--host-gateway-ip=unix:///no\0"
+		"--data-root\0/data\0--graph=/g\0--config-file\0/c.json\0-H";
+	static const char *const sockets[] = {"run/a.sock", "b", "e", "d"};
+	struct container_daemon daemon = {0};
 
 	(void)state;
-	container_dockerd_arguments(cmdline, sizeof(cmdline), &sockets, &roots);
-	assert_int_equal(sockets.n, 2);
-	assert_string_equal(sockets.at[0], "run/a.sock");
-	assert_string_equal(sockets.at[1], "b");
-	assert_int_equal(roots.n, 2);
-	assert_string_equal(roots.at[0], "data");
-	assert_string_equal(roots.at[1], "g");
-	container_texts_done(&sockets);
-	container_texts_done(&roots);
+	container_dockerd_arguments(cmdline, sizeof(cmdline), &daemon);
+	assert_int_equal(daemon.sockets.n, ARRAY_SIZE(sockets));
+	for (size_t i = 0; i < ARRAY_SIZE(sockets); i++)
+		assert_string_equal(daemon.sockets.at[i], sockets[i]);
+	assert_int_equal(daemon.roots.n, 2);
+	assert_string_equal(daemon.roots.at[0], "data");
+	assert_string_equal(daemon.roots.at[1], "g");
+	assert_int_equal(daemon.configurations.n, 1);
+	assert_string_equal(daemon.configurations.at[0], "c.json");
+	container_daemon_done(&daemon);
+}
+
+static void test_daemon_json(void **state)
+{
+	static const struct {
+		const char *text;
+		int result;
+		const char *socket, *root; /* the first ones; NULL: none */
+	} cases[] = {
+		{"{}", 0, NULL, NULL},
+		{"{\"hosts\":[\"tcp://0:1\",\"fd://\",7,null,\"unix:///x/d.sock\"],"
+		 "\"data-root\":\"/x/data\",\"graph\":\"/old\"}",
+		 0, "x/d.sock", "x/data"},
+		{"{\"graph\":\"/old\"}", 0, NULL, "old"},
+		{"{\"hosts\":\"unix:///x\",\"data-root\":[\"/y\"]}", 0, NULL, NULL},
+		{"{\"data-root\":\"relative\"}", 0, NULL, NULL},
+		{"[\"hosts\"]", -EPROTO, NULL, NULL},
+		{"{\"hosts\":", -EBADMSG, NULL, NULL},
+		{"[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]", -ELOOP, NULL, NULL},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct container_daemon daemon = {0};
+		int r = container_json_daemon(cases[i].text, strlen(cases[i].text), &daemon);
+
+		if (r != cases[i].result)
+			fail_msg("%s: %d", cases[i].text, r);
+		assert_int_equal(daemon.sockets.n, cases[i].socket ? 1 : 0);
+		assert_int_equal(daemon.roots.n, cases[i].root ? 1 : 0);
+		if (cases[i].socket)
+			assert_string_equal(daemon.sockets.at[0], cases[i].socket);
+		if (cases[i].root)
+			assert_string_equal(daemon.roots.at[0], cases[i].root);
+		container_daemon_done(&daemon);
+	}
+}
+
+static void put_dockerd(struct fixture *f, const char *cmdline, size_t len)
+{
+	host_fake_file(f->host, "proc/900/comm", "dockerd");
+	host_fake_bytes(f->host, "proc/900/cmdline", cmdline, len);
+	host_fake_file(f->host, "proc/900/status", "Name:\tdockerd\nUid:\t0\t0\t0\t0\n");
+	host_fake_link(f->host, "proc/900/ns/mnt", "mnt:[1]");
+}
+
+/* Sockets and data root of the usual file, or of the one that the command line names. */
+static void test_configuration_file(void **state)
+{
+	static const char plain[] = "dockerd";
+	static const char named[] = "dockerd\0--config-file=/opt/d.json";
+
+	(void)state;
+	for (unsigned i = 0; i < 4; i++) {
+		bool is_usual = i % 2 == 0, is_there = i < 2;
+		struct fixture f;
+
+		setup_v2(&f);
+		put_dockerd(&f, is_usual ? plain : named, is_usual ? sizeof(plain) : sizeof(named));
+		/* With the last two it is in the other place. */
+		host_fake_file(f.host,
+			       is_usual == is_there ? "etc/docker/daemon.json" : "opt/d.json",
+			       "{\"hosts\":[\"unix:///x/d.sock\"],\"data-root\":\"/x/data\"}");
+		host_fake_unix(f.host, "x/d.sock", API, NULL, ECONNREFUSED);
+		host_fake_file(f.host, "x/data/containers/" ID "/config.v2.json",
+			       "{\"Name\":\"/web\",\"Config\":{},\"State\":{}}");
+		fixture_run(&f);
+		assert_string_equal(fixture_text(&f, DOCKER, "name"),
+				    is_there ? "web" : "f4d3b90bea15");
+		assert_true(!strncmp(fixture_error(&f), "x/d.sock: ", 10) == is_there);
+		fixture_done(&f);
+	}
 }
 
 /* Found by its command line, believed when it is root's and sees the host's files. */
@@ -266,6 +342,33 @@ static void test_cri_files(void **state)
 	fixture_done(&f);
 }
 
+/* ctr's own names for containers: their groups look like anybody's. */
+static void test_ctr_tasks(void **state)
+{
+#define TASKS "run/containerd/io.containerd.runtime.v2.task/"
+	struct fixture f;
+
+	(void)state;
+	setup_v2(&f);
+	put(&f, V2 "default/web one", "cpu.stat", "usage_usec 1");
+	put(&f, V2 "default/other", "cpu.stat", "usage_usec 1");
+	put(&f, V2 "default/web one/below", "cpu.stat", "usage_usec 1");
+	host_fake_file(f.host, TASKS "default/web one/config.json", "{\"ociVersion\":\"1.1.0\"}");
+	host_fake_file(f.host, TASKS "default/gone/config.json", "{\"ociVersion\":\"1.1.0\"}");
+	host_fake_file(f.host, TASKS "absent/other/config.json", "{\"ociVersion\":\"1.1.0\"}");
+	fixture_run(&f);
+	assert_string_equal(fixture_text(&f, "container:/default/web one", "engine"), "containerd");
+	assert_string_equal(fixture_text(&f, "container:/default/web one", "role"), "container");
+	assert_string_equal(fixture_text(&f, "container:/default/web one", "name"), "web one");
+	assert_string_equal(fixture_text(&f, "container:/default/web one", "source"),
+			    "containerd files");
+	assert_string_equal(fixture_text(&f, "container:/default/web one/below", "role"), "group");
+	assert_string_equal(fixture_text(&f, "container:/default/other", "role"), "group");
+	assert_null(snapshot_find(f.snap, "container:/default/gone"));
+	fixture_done(&f);
+#undef TASKS
+}
+
 static void test_storage_files(void **state)
 {
 	static const char key[] = "container:/machine.slice/libpod-" ID ".scope";
@@ -295,8 +398,11 @@ int main(void)
 		cmocka_unit_test(test_docker_silent),
 		cmocka_unit_test(test_user_engine),
 		cmocka_unit_test(test_dockerd_arguments),
+		cmocka_unit_test(test_daemon_json),
 		cmocka_unit_test(test_own_dockerd),
+		cmocka_unit_test(test_configuration_file),
 		cmocka_unit_test(test_cri_files),
+		cmocka_unit_test(test_ctr_tasks),
 		cmocka_unit_test(test_storage_files),
 	};
 
