@@ -85,11 +85,22 @@ static int check_identity(struct host *host, const struct plan_step *step,
 		return report_step(report, errno_is_absent(-err) ? CHANGE_GONE : CHANGE_REFUSED,
 				   err, "%.64s: %s", step->object,
 				   errno_is_absent(-err) ? "has gone" : strerror(-err));
-	if (strcmp(now, step->identity) != 0)
+	if (!step->is_later && strcmp(now, step->identity) != 0)
 		return report_step(report, CHANGE_GONE, -ESTALE,
 				   "%.64s is another object now: %.64s, not %.64s", step->object,
 				   now, step->identity);
 	return 0;
+}
+
+/* The one write of a step. */
+static int write_value(struct host *host, const struct plan_step *step, const char *value)
+{
+	char path[512];
+
+	if (step->class->write)
+		return step->class->write(host, step->object, value);
+	int err = step->class->path(step->object, path, sizeof(path));
+	return err ? err : host_write(host, path, value);
 }
 
 /* 0: the object still has the old value. kept_value holds what it has. */
@@ -105,27 +116,31 @@ static int check_old_value(struct host *host, const struct plan_step *step,
 						  : strerror(-err));
 	if (strcmp(report->kept_value, step->old_value) != 0)
 		return report_step(report, CHANGE_REFUSED, -ESTALE,
-				   "%.64s was changed by somebody else since the preview: "
-				   "%.48s, not %.48s: look again",
+				   step->is_later
+					   ? "%.64s has %.48s at its turn, not %.48s: somebody "
+					     "else changes it too: look again"
+					   : "%.64s was changed by somebody else since the "
+					     "preview: %.48s, not %.48s: look again",
 				   step->object, report->kept_value, step->old_value);
 	return 0;
 }
 
-static int check_step(struct host *host, const struct plan_step *step,
+/* True: err says that the object ended by itself, which it may. The report says so. */
+static bool has_ended(const struct plan_step *step, int err, struct change_step_report *report)
+{
+	if (!(step->class->flags & STEP_MAY_END) || (err != -ESTALE && !errno_is_absent(-err)))
+		return false;
+	(void)report_step(report, CHANGE_NOTHING, 0, "%.64s has ended", step->object);
+	return true;
+}
+
+static int check_wish(struct host *host, const struct plan_step *step,
 		      struct change_step_report *report)
 {
-	int err = check_identity(host, step, report);
-
-	if (!err)
-		err = check_old_value(host, step, report);
-	if (err) {
-		report->result = CHANGE_REFUSED;
-		return err;
-	}
 	if (!step->class->check)
 		return 0;
-	err = step->class->check(host, step->object, step->new_value, report->why,
-				 sizeof(report->why));
+	int err = step->class->check(host, step->object, step->new_value, report->why,
+				     sizeof(report->why));
 	if (err) {
 		report->result = CHANGE_REFUSED;
 		report->error = err;
@@ -133,6 +148,26 @@ static int check_step(struct host *host, const struct plan_step *step,
 	}
 	report->why[0] = '\0'; /* a warning: it was shown with the preview */
 	return 0;
+}
+
+static int check_step(struct host *host, const struct plan_step *step,
+		      struct change_step_report *report)
+{
+	if (step->is_later)
+		return 0;
+	int err = check_identity(host, step, report);
+
+	if (err && has_ended(step, err, report))
+		return 0;
+	if (!err)
+		err = check_old_value(host, step, report);
+	if (err && has_ended(step, err, report))
+		return 0;
+	if (err) {
+		report->result = CHANGE_REFUSED;
+		return err;
+	}
+	return check_wish(host, step, report);
 }
 
 int change_check(struct host *host, const struct plan *plan, struct change_report *ret)
@@ -201,25 +236,16 @@ static int judge(const struct plan_step *step, struct change_step_report *report
 			   report->kept_value, step->new_value);
 }
 
-static int apply_step(struct host *host, const struct plan_step *step,
+static int write_step(struct host *host, const struct plan_step *step,
 		      struct change_step_report *report)
 {
 	char path[512];
-	int err = check_identity(host, step, report);
 
-	if (!err)
-		err = check_old_value(host, step, report);
-	if (err)
-		return err;
-	if (!strcmp(step->old_value, step->new_value)) {
-		report->result = CHANGE_EXACT;
-		return 0;
-	}
 	path_of(step, path, sizeof(path));
-	int write_err = host_write(host, path + 1, step->new_value);
+	int write_err = write_value(host, step, step->new_value);
 	/* Read back even what was refused: some interfaces do part of it first. */
-	err = step_read(host, step->class, step->object, report->kept_value,
-			sizeof(report->kept_value));
+	int err = step_read(host, step->class, step->object, report->kept_value,
+			    sizeof(report->kept_value));
 	if (write_err)
 		return report_step(report, CHANGE_REFUSED, write_err, "%.96s: %s", path,
 				   step_explain(step->class, write_err));
@@ -230,6 +256,32 @@ static int apply_step(struct host *host, const struct plan_step *step,
 	return judge(step, report);
 }
 
+static int apply_step(struct host *host, const struct plan_step *step,
+		      struct change_step_report *report)
+{
+	int err = check_identity(host, step, report);
+
+	if (!err)
+		err = check_old_value(host, step, report);
+	if (!err && step->is_later)
+		err = check_wish(host, step, report);
+	if (!err && strcmp(step->old_value, step->new_value) != 0)
+		err = write_step(host, step, report);
+	else if (!err)
+		report->result = CHANGE_EXACT;
+	/* By its number another thread could have been meant since: then it is that one's. */
+	if (!err && step->class->flags & STEP_MAY_END)
+		err = check_identity(host, step, report);
+	return err && has_ended(step, err, report) ? 0 : err;
+}
+
+/* A set of CPUs in the class's form. */
+static int parse_set(const struct step_class *class, const char *text, struct cpuset *ret)
+{
+	return class->compare == STEP_CPUMASK ? cpuset_parse_mask(text, ret)
+					      : cpuset_parse_list(text, ret);
+}
+
 static bool has_arrived(struct host *host, const struct plan_step *step)
 {
 	char now[PLAN_VALUE_MAX];
@@ -238,9 +290,10 @@ static bool has_arrived(struct host *host, const struct plan_step *step)
 	/* No such file, or unreadable: nothing to wait for. */
 	if (step->class->effective(host, step->object, now, sizeof(now)))
 		return true;
-	if (step->class->compare != STEP_CPULIST)
+	if (step->class->compare != STEP_CPULIST && step->class->compare != STEP_CPUMASK)
 		return step_values_equal(step->class, now, step->new_value) == 1;
-	if (cpuset_parse_list(now, &effective) || cpuset_parse_list(step->new_value, &wish))
+	if (parse_set(step->class, now, &effective) ||
+	    parse_set(step->class, step->new_value, &wish))
 		return true;
 	return cpuset_is_subset(&effective, &wish) && !cpuset_is_empty(&effective);
 }
@@ -277,8 +330,15 @@ static void settle(struct host *host, const struct plan *plan, struct change_rep
 	}
 }
 
-static bool undo_steps(struct host *host, const struct plan *plan, unsigned n, const char *ours_too,
-		       change_progress_fn *progress, void *arg, struct change_report *report);
+struct undo {
+	struct host *host;
+	const struct plan *plan;
+	/* What the last of n steps may show as well: read right after our write. NULL: nothing. */
+	const char *ours_too;
+};
+
+static bool undo_steps(const struct undo *undo, unsigned n, change_progress_fn *progress, void *arg,
+		       struct change_report *report);
 
 /* The steps [0, failed] back; the report keeps what was said about the failed one. */
 static void roll_back(struct host *host, const struct plan *plan, unsigned failed,
@@ -292,7 +352,8 @@ static void roll_back(struct host *host, const struct plan *plan, unsigned faile
 	if (mine->error == -ESTALE || mine->result == CHANGE_GONE)
 		ours_too = NULL;
 	report_init(&undone, plan);
-	(void)undo_steps(host, plan, failed + 1, ours_too, NULL, NULL, &undone);
+	const struct undo undo = {.host = host, .plan = plan, .ours_too = ours_too};
+	(void)undo_steps(&undo, failed + 1, NULL, NULL, &undone);
 	for (unsigned i = 0; i <= failed; i++) {
 		struct change_step_report *step = &report->steps[i];
 
@@ -394,71 +455,121 @@ static enum change_result judge_undo(struct host *host, const struct plan_step *
 	return report->result;
 }
 
+/*
+ * A step for later shows neither the value it was to find nor the one it was to set: somebody
+ * else's value, or its turn never came (the guard died before). Steps run in order, so its turn has
+ * not come when a step before it has its old value still.
+ */
+static bool was_reached(struct host *host, const struct plan *plan, const struct plan_step *step)
+{
+	char now[PLAN_VALUE_MAX];
+
+	for (const struct plan_step *before = plan->steps; before < step; before++) {
+		if (!before->is_later && strcmp(before->old_value, before->new_value) != 0 &&
+		    !step_read(host, before->class, before->object, now, sizeof(now)) &&
+		    !strcmp(now, before->old_value))
+			return false;
+	}
+	return true;
+}
+
+/* 0: the object is there, kept_value is what it has. 1: nothing is to be done, or can be. */
+static int look(const struct undo *undo, const struct plan_step *step,
+		struct change_step_report *report)
+{
+	int err = check_identity(undo->host, step, report);
+
+	if (!err) {
+		err = step_read(undo->host, step->class, step->object, report->kept_value,
+				sizeof(report->kept_value));
+		if (err == -EILSEQ)
+			err = 0;
+		if (err)
+			(void)report_step(report, CHANGE_REFUSED, err, "%.64s cannot be read: %s",
+					  step->object, strerror(-err));
+	}
+	if (!err)
+		return 0;
+	/* What made it is undone after this, or was never done. */
+	if (step->is_later && errno_is_absent(-err)) {
+		(void)report_step(report, CHANGE_NOTHING, 0, "%s", "");
+		return 1;
+	}
+	return has_ended(step, err, report) || report->result == CHANGE_GONE ? 1 : err;
+}
+
+/* 1: the value is not ours to take back. */
+static int judge_present(const struct undo *undo, const struct plan_step *step,
+			 const char *ours_too, struct change_step_report *report)
+{
+	if ((!strcmp(report->kept_value, step->old_value) && !may_lie_in_wait(step)) ||
+	    (step->is_later && !is_ours(step, report->kept_value, ours_too) &&
+	     !was_reached(undo->host, undo->plan, step))) {
+		(void)report_step(report, CHANGE_NOTHING, 0, "%s", "");
+		return 1;
+	}
+	if (step->class->flags & STEP_RESTORED || is_ours(step, report->kept_value, ours_too))
+		return 0;
+	(void)report_step(report, CHANGE_FOREIGN, 0,
+			  "%.64s has %.48s now, set by somebody else: left alone", step->object,
+			  report->kept_value);
+	return 1;
+}
+
 /* One attempt. True: settled, whatever the result. */
-static bool try_undo_step(struct host *host, const struct plan_step *step, const char *ours_too,
-			  struct change_step_report *report)
+static bool try_undo_step(const struct undo *undo, const struct plan_step *step,
+			  const char *ours_too, struct change_step_report *report)
 {
 	char path[512];
+	int err = look(undo, step, report);
 
-	if (check_identity(host, step, report))
-		return report->result == CHANGE_GONE;
-	int err = step_read(host, step->class, step->object, report->kept_value,
-			    sizeof(report->kept_value));
-	if (err && err != -EILSEQ) {
-		(void)report_step(report, CHANGE_REFUSED, err, "%.64s cannot be read: %s",
-				  step->object, strerror(-err));
-		return false;
-	}
-	if (!strcmp(report->kept_value, step->old_value) && !may_lie_in_wait(step)) {
-		(void)report_step(report, CHANGE_NOTHING, 0, "%s", "");
+	if (err)
+		return err > 0;
+	if (judge_present(undo, step, ours_too, report))
 		return true;
-	}
-	if (!(step->class->flags & STEP_RESTORED) && !is_ours(step, report->kept_value, ours_too)) {
-		(void)report_step(report, CHANGE_FOREIGN, 0,
-				  "%.64s has %.48s now, set by somebody else: left alone",
-				  step->object, report->kept_value);
-		return true;
-	}
 	path_of(step, path, sizeof(path));
-	err = host_write(host, path + 1, step->old_value);
-	int read_err = step_read(host, step->class, step->object, report->kept_value,
+	err = write_value(undo->host, step, step->old_value);
+	int read_err = step_read(undo->host, step->class, step->object, report->kept_value,
 				 sizeof(report->kept_value));
-	if (err || (read_err && read_err != -EILSEQ)) {
-		err = err ? err : read_err;
+	err = err ? err : read_err == -EILSEQ ? 0 : read_err;
+	if (err && has_ended(step, err, report))
+		return true;
+	if (err) {
 		(void)report_step(report, CHANGE_REFUSED, err, "%.96s: %s", path,
 				  step_explain(step->class, err));
 		return false;
 	}
 	/* Only what came back in part is tried again: a host that takes the value and shows another
 	 * one is not fought. */
-	return judge_undo(host, step, report) != CHANGE_PARTIAL;
+	return judge_undo(undo->host, step, report) != CHANGE_PARTIAL;
 }
 
-static void undo_step(struct host *host, const struct plan_step *step, const char *ours_too,
+static void undo_step(const struct undo *undo, const struct plan_step *step, const char *ours_too,
 		      struct change_step_report *report)
 {
 	for (unsigned attempt = 0; attempt < UNDO_ATTEMPTS; attempt++) {
 		if (attempt > 0)
 			sleep_ns((UINT64_C(5) << (2 * attempt)) * NSEC_PER_MSEC);
-		if (try_undo_step(host, step, ours_too, report))
+		if (try_undo_step(undo, step, ours_too, report))
 			return;
 	}
 }
 
 /* Steps [0, n) in reverse order. True: all are as before. */
-static bool undo_steps(struct host *host, const struct plan *plan, unsigned n, const char *ours_too,
-		       change_progress_fn *progress, void *arg, struct change_report *report)
+static bool undo_steps(const struct undo *undo, unsigned n, change_progress_fn *progress, void *arg,
+		       struct change_report *report)
 {
 	char path[512];
 	bool is_clean = true;
 
 	for (unsigned i = n; i-- > 0;) {
+		const struct plan_step *step = &undo->plan->steps[i];
 		struct change_step_report *mine = &report->steps[i];
 
-		path_of(&plan->steps[i], path, sizeof(path));
+		path_of(step, path, sizeof(path));
 		if (progress)
 			(void)progress(arg, i, path);
-		undo_step(host, &plan->steps[i], i == n - 1 ? ours_too : NULL, mine);
+		undo_step(undo, step, i == n - 1 ? undo->ours_too : NULL, mine);
 		if (mine->result != CHANGE_EXACT && mine->result != CHANGE_NOTHING)
 			is_clean = false;
 		if (progress)
@@ -470,6 +581,8 @@ static bool undo_steps(struct host *host, const struct plan *plan, unsigned n, c
 int change_undo(struct host *host, const struct plan *plan, change_progress_fn *progress, void *arg,
 		struct change_report *ret)
 {
+	const struct undo undo = {.host = host, .plan = plan};
+
 	report_init(ret, plan);
-	return undo_steps(host, plan, plan->n_steps, NULL, progress, arg, ret) ? 0 : 1;
+	return undo_steps(&undo, plan->n_steps, progress, arg, ret) ? 0 : 1;
 }

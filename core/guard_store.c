@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core/host_write.h"
 #include "core/parse.h"
 #include "core/text.h"
 #include "core/undo_internal.h"
@@ -236,6 +237,7 @@ int guard_store_prepare(struct guard_store *store, char *why, size_t why_size)
 		(void)snprintf(why, why_size, "the host cannot be opened: %s", strerror(-err));
 		return err;
 	}
+	host_arm(store->host); /* the lock is held */
 	ssize_t len = -EINTR;
 	for (unsigned i = 0; len < 0 && i < READ_ATTEMPTS; i++)
 		len = host_read(store->host, "proc/sys/kernel/random/boot_id", store->boot_id,

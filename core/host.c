@@ -21,6 +21,8 @@ struct host *host_new(enum host_kind kind, const struct host_ops *ops)
 	host->root_fd = -1;
 	host->interrupt_fd = -1;
 	host->ethtool_fd = -1;
+	host->latency_fd = -1;
+	host->held_latency_us = -1;
 	return host;
 }
 
@@ -33,6 +35,7 @@ void host_close(struct host *host)
 	host_fake_sockets_free(host->fake_sockets);
 	host_netlink_free(host->netlink);
 	fd_closep(&host->ethtool_fd);
+	fd_closep(&host->latency_fd);
 	fd_closep(&host->root_fd);
 	fd_closep(&host->interrupt_fd);
 	free(host->topology_xml);
@@ -403,29 +406,6 @@ uint64_t host_wall_ns(const struct host *host)
 int host_topology(struct host *host, struct hwloc_topology **ret)
 {
 	return host->ops->topology(host, ret);
-}
-
-int host_set_affinity(struct host *host, pid_t tid, const struct cpuset *cpus)
-{
-	if (!host_is_this_machine(host))
-		return -EROFS;
-	/* The kernel's mask is an array of unsigned long, as ours is where long has 64 bits. */
-	if (sched_setaffinity(tid, sizeof(cpus->bits), (const cpu_set_t *)cpus->bits) < 0)
-		return -errno;
-	return 0;
-}
-
-int host_get_affinity(struct host *host, pid_t tid, struct cpuset *ret)
-{
-	struct cpuset set;
-
-	if (!host_is_this_machine(host))
-		return -EROFS;
-	cpuset_zero(&set);
-	if (sched_getaffinity(tid, sizeof(set.bits), (cpu_set_t *)set.bits) < 0)
-		return -errno;
-	*ret = set;
-	return 0;
 }
 
 void host_attach_measure(struct host *host, struct measure *measure)

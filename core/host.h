@@ -146,10 +146,23 @@ int host_node_distance(struct host *host, unsigned from, unsigned to, unsigned *
 int host_interruptible(struct host *host) _must_check_;
 void host_interrupt(struct host *host);
 
-/* --- process-wide operations of the live machine (-EROFS elsewhere) --- */
+/* --- threads, of the live machine (-EROFS on captured and synthetic hosts; host_write.h says what
+ * fake and scratch ones do). host_set_affinity() is for threads of this program; those of others
+ * are changed by the guard only, through host_write.h. --- */
 int host_set_affinity(struct host *host, pid_t tid,
 		      const struct cpuset *cpus) _must_check_; /* tid 0: the caller */
 int host_get_affinity(struct host *host, pid_t tid, struct cpuset *ret) _must_check_;
+struct host_schedule {
+	int policy;	/* SCHED_OTHER 0, SCHED_FIFO 1, SCHED_RR 2, SCHED_BATCH 3, SCHED_IDLE 5 */
+	int priority;	/* 1 to 99 of FIFO and RR, otherwise 0 */
+	int nice;	/* -20 to 19, where the policy has it, otherwise 0 */
+	uint64_t flags; /* SCHED_FLAG_*: reset on fork */
+};
+int host_read_schedule(struct host *host, pid_t tid, struct host_schedule *ret) _must_check_;
+
+/* PM QoS: the smallest wake-up latency (us) that anybody asks for; 2000000000: nobody does. Fake
+ * and captured hosts: dev/cpu_dma_latency@0 as decimal text (recorded so). */
+int host_read_latency(struct host *host, int32_t *ret) _must_check_;
 
 /* The measuring threads this host carries, or NULL; owned by the caller (see measure.h). */
 void host_attach_measure(struct host *host, struct measure *measure);

@@ -40,7 +40,7 @@ static const char *reader_name(uint32_t command)
 
 /* --- live --- */
 
-static int do_ioctl(struct host *host, const char *ifname, void *data)
+int host_ethtool_ioctl(struct host *host, const char *ifname, void *data)
 {
 	struct ifreq request = {0};
 
@@ -64,7 +64,7 @@ static int count_live(struct host *host, const char *ifname, uint32_t *ret)
 		struct ethtool_sset_info info;
 		unsigned char room[sizeof(struct ethtool_sset_info) + sizeof(uint32_t)];
 	} set = {.info = {.cmd = ETHTOOL_GSSET_INFO, .sset_mask = UINT64_C(1) << ETH_SS_STATS}};
-	int r = do_ioctl(host, ifname, &set);
+	int r = host_ethtool_ioctl(host, ifname, &set);
 
 	if (r < 0)
 		return r;
@@ -93,9 +93,9 @@ static int stats_live(struct host *host, const char *ifname, struct host_ethtool
 	values->cmd = ETHTOOL_GSTATS;
 	values->n_stats = n;
 	if (n) {
-		r = do_ioctl(host, ifname, names);
+		r = host_ethtool_ioctl(host, ifname, names);
 		if (r == 0)
-			r = do_ioctl(host, ifname, values);
+			r = host_ethtool_ioctl(host, ifname, values);
 		if (r < 0)
 			return r;
 		/* Its queues changed in between: names and values no longer belong together. */
@@ -309,7 +309,7 @@ ssize_t host_ethtool_get(struct host *host, const char *ifname, void *buf, size_
 	if (!host_is_this_machine(host))
 		return get_replayed(host, name, ifname, buf, size);
 
-	int r = do_ioctl(host, ifname, buf);
+	int r = host_ethtool_ioctl(host, ifname, buf);
 	if (host->record)
 		save_bytes(host, name, ifname, buf, size, r);
 	return r < 0 ? r : (ssize_t)size;

@@ -42,6 +42,8 @@ struct host_fake {
 	struct lying_write lies[LYING_WRITES_MAX];
 	host_fake_write_fn *on_write;
 	void *on_write_arg;
+	host_fake_request_fn *request_fn; /* NULL: none */
+	void *request_arg;
 };
 
 void host_fake_free(struct host_fake *fake)
@@ -422,6 +424,93 @@ int host_fake_write(struct host *host, const char *path, const char *text)
 
 	set_content(node, kept, strlen(kept));
 	return 0;
+}
+
+/* Files of fake/template appear in it. */
+int host_fake_make_directory(struct host *host, const char *path)
+{
+	static const char template_path[] = "fake/template/";
+	struct host_fake *fake = host->fake;
+	char parent[HOST_PATH_MAX], file[HOST_PATH_MAX];
+	const char *name;
+	struct node *node;
+	int r = host_path_split(path, parent, &name);
+
+	if (r >= 0)
+		r = lookup(host, parent, true, &node);
+	if (r < 0)
+		return r;
+	if (node->kind != NODE_DIR)
+		return -ENOTDIR;
+	node = find(fake, path);
+	if (node && node->err)
+		return -node->err;
+	if (node && node->kind != NODE_NOTHING)
+		return -EEXIST;
+	(void)put(fake, path, NODE_DIR);
+	for (size_t i = 0; i < fake->n; i++) {
+		const struct node *from = &fake->nodes[i];
+
+		if (from->kind != NODE_FILE ||
+		    strncmp(from->path, template_path, strlen(template_path)) != 0 ||
+		    strchr(from->path + strlen(template_path), '/'))
+			continue;
+		_cleanup_(freep) char *text = xstrdup(from->text);
+		(void)snprintf(file, sizeof(file), "%s/%s", path,
+			       from->path + strlen(template_path));
+		host_fake_file(host, file, text);
+	}
+	return 0;
+}
+
+static bool is_populated(const struct host_fake *fake, const char *path, const char *file)
+{
+	char whole[HOST_PATH_MAX];
+
+	(void)snprintf(whole, sizeof(whole), "%s/%s", path, file);
+	const struct node *node = find(fake, whole);
+	return node && node->kind == NODE_FILE && node->len > strspn(node->text, "\n");
+}
+
+int host_fake_remove_directory(struct host *host, const char *path)
+{
+	struct host_fake *fake = host->fake;
+	struct node *node;
+	size_t len = strlen(path);
+	int r = lookup(host, path, false, &node);
+
+	if (r < 0)
+		return r;
+	if (node->kind != NODE_DIR)
+		return -ENOTDIR;
+	for (size_t i = 0; i < fake->n; i++) {
+		const struct node *inner = &fake->nodes[i];
+
+		if (inner->kind == NODE_DIR && !strncmp(inner->path, path, len) &&
+		    inner->path[len] == '/')
+			return -EBUSY;
+	}
+	if (is_populated(fake, path, "cgroup.procs") || is_populated(fake, path, "tasks"))
+		return -EBUSY;
+	host_fake_remove(host, path);
+	return 0;
+}
+
+int host_fake_request(struct host *host, const char *kind, const char *name, const void *bytes,
+		      size_t len)
+{
+	struct host_fake *fake = host->fake;
+
+	if (!fake || !fake->request_fn)
+		return -EOPNOTSUPP;
+	int r = count_call(fake);
+	return r < 0 ? r : fake->request_fn(fake->request_arg, host, kind, name, bytes, len);
+}
+
+void host_fake_on_request(struct host *host, host_fake_request_fn *fn, void *arg)
+{
+	host->fake->request_fn = fn;
+	host->fake->request_arg = arg;
 }
 
 void host_fake_write_becomes(struct host *host, unsigned nth_write, const char *text, int err)

@@ -20,6 +20,7 @@
 struct host_fake;
 struct host_fake_socket;
 struct host_netlink;
+struct host_netlink_request;
 struct host_record;
 
 struct host_file {
@@ -61,7 +62,10 @@ struct host {
 	struct host_netlink *netlink; /* NULL: never asked */
 	int ethtool_fd;		      /* -1: not open */
 	struct measure *measure;
-	int interrupt_fd; /* eventfd; -1: not interruptible */
+	bool is_armed;		 /* may be written: host_write.h */
+	int latency_fd;		 /* PM QoS request; -1: none */
+	int32_t held_latency_us; /* fake and scratch hosts: what they would hold; -1: nothing */
+	int interrupt_fd;	 /* eventfd; -1: not interruptible */
 	atomic_bool is_interrupted;
 };
 
@@ -92,6 +96,11 @@ void host_file_grow(struct host_file *file, size_t at_least);
 /* host_fake.c */
 void host_fake_free(struct host_fake *fake);
 int host_fake_write(struct host *host, const char *path, const char *text);
+int host_fake_make_directory(struct host *host, const char *path);
+int host_fake_remove_directory(struct host *host, const char *path);
+/* -EOPNOTSUPP: the test has no function for it. */
+int host_fake_request(struct host *host, const char *kind, const char *name, const void *bytes,
+		      size_t len);
 uint64_t host_fake_now_ns(const struct host *host);
 
 /* host_unix_fake.c */
@@ -101,7 +110,16 @@ int host_fake_unix_connect(struct host *host, const char *path, pid_t *ret_peer)
 /* request NULL: the greeting. -EFBIG: more than size. */
 ssize_t host_fake_unix_ask(struct host *host, const char *path, const char *request, char *buf,
 			   size_t size);
-/* host_netlink.c */
+/* host_write.c */
+int host_check_armed(const struct host *host); /* 0; -EPERM; -EROFS */
+/* "a/b/c" -> "a/b" (HOST_PATH_MAX bytes) and "c"; "c" -> ".". -EINVAL: ends in a slash. */
+int host_path_split(const char *path, char *dir, const char **ret_name);
+
+/* host_ethtool.c: the ioctl, whatever its command. */
+int host_ethtool_ioctl(struct host *host, const char *ifname, void *data);
+
+/* host_netlink.c: without the check that it only reads. */
+int host_netlink_set(struct host *host, const struct host_netlink_request *request);
 void host_netlink_free(struct host_netlink *netlink);
 
 /* host_record.c. Failures to save are kept in the summary, they never fail the read. */

@@ -15,8 +15,10 @@
  *
  * Errors: a negative errno, in words by host_netlink_why() (what was asked, what went wrong, and
  * the kernel's own text, its extended ack, where it gave one):
+ *   -EPERM a command that is no dump and whose name does not end in "get" (host_write.h is for
+ *   those), or denied as -EACCES;
  *   -ENOENT no such generic family in this kernel, or not in this capture; -EOPNOTSUPP, -ENODEV and
- *   others as the kernel said; -EPERM, -EACCES denied; -ETIMEDOUT no complete reply in time;
+ *   others as the kernel said; -ETIMEDOUT no complete reply in time;
  *   -EMSGSIZE a message was cut off; -EBADMSG nonsense; -E2BIG more than HOST_NETLINK_BYTES_MAX;
  *   -ENOBUFS the kernel dropped a part; -ECANCELED host_interrupt().
  */

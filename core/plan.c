@@ -13,6 +13,11 @@ void plan_init(struct plan *plan)
 	memset(plan, 0, sizeof(*plan));
 }
 
+void plan_done(struct plan *plan)
+{
+	plan_init(plan);
+}
+
 void plan_title_add(struct plan *plan, const char *fmt, ...)
 {
 	char part[PLAN_TITLE_MAX];
@@ -65,6 +70,51 @@ static int normalise_cpulist(const char *text, char *buf, size_t size)
 	return len < 0 ? len : 0;
 }
 
+static int normalise_i64(const char *text, char *buf, size_t size)
+{
+	int64_t value;
+	int err = parse_i64(text, &value);
+
+	if (err)
+		return err;
+	int len = snprintf(buf, size, "%lld", (long long)value);
+	return len < 0 || (size_t)len >= size ? -ENOSPC : 0;
+}
+
+static int normalise_cpumask(const char *text, char *buf, size_t size)
+{
+	struct cpuset set;
+	int err = *text ? cpuset_parse_mask(text, &set) : -EINVAL;
+	unsigned n_bits = 1;
+
+	if (err)
+		return err;
+	for (unsigned cpu = cpuset_next(&set, 0); cpu < CPUSET_MAX;
+	     cpu = cpuset_next(&set, cpu + 1))
+		n_bits = cpu + 1;
+	int len = cpuset_format_mask(&set, n_bits, buf, size);
+	return len < 0 ? len : 0;
+}
+
+static int normalise_text(const char *text, char *buf, size_t size)
+{
+	size_t n = 0;
+
+	for (const char *c = text; *c; c++) {
+		bool is_blank = *c == ' ' || *c == '\t';
+
+		if (*c == '\n')
+			return -EINVAL;
+		if (is_blank && n > 0 && buf[n - 1] == ' ')
+			continue;
+		if (n + 1 >= size)
+			return -ENOSPC;
+		buf[n++] = is_blank ? ' ' : *c;
+	}
+	buf[n] = '\0';
+	return 0;
+}
+
 static int normalise_word(const char *text, char *buf, size_t size)
 {
 	const char *open = strchr(text, '[');
@@ -97,6 +147,12 @@ int step_normalise(const struct step_class *class, const char *text, char *buf, 
 		return normalise_cpulist(trimmed, buf, size);
 	case STEP_WORD:
 		return normalise_word(trimmed, buf, size);
+	case STEP_I64:
+		return normalise_i64(trimmed, buf, size);
+	case STEP_CPUMASK:
+		return normalise_cpumask(trimmed, buf, size);
+	case STEP_TEXT:
+		return normalise_text(trimmed, buf, size);
 	}
 	return -EINVAL;
 }
@@ -124,7 +180,8 @@ int step_read(struct host *host, const struct step_class *class, const char *obj
 	if (len < 0)
 		return (int)len;
 	err = step_normalise(class, text, buf, size);
-	if (err || class->compare == STEP_WORD)
+	if (err || class->compare == STEP_WORD || class->compare == STEP_CPUMASK ||
+	    class->compare == STEP_TEXT)
 		return err;
 	err = copy_trimmed(text, strlen(text), trimmed, sizeof(trimmed));
 	if (err)
@@ -154,6 +211,8 @@ int plan_step_path(const struct plan_step *step, char *buf, size_t size)
 {
 	if (size < 2)
 		return -ENOSPC;
+	if (step->class->flags & STEP_NOT_A_FILE)
+		return step->class->path(step->object, buf, size);
 	buf[0] = '/';
 	return step->class->path(step->object, buf + 1, size - 1);
 }
@@ -197,28 +256,40 @@ static int read_present(struct plan_step *step, struct host *host, char *why, si
 	return err;
 }
 
-static int check_wish(struct plan_step *step, struct host *host, const char *new_value, char *why,
-		      size_t why_size)
+/* A value into buf in the class's form. */
+static int take_value(const struct plan_step *step, const char *value, char *buf, size_t size,
+		      char *why, size_t why_size)
 {
 	static const char *const wanted[] = {
 		[STEP_U64] = "a whole number",
 		[STEP_CPULIST] = "a CPU list such as 0-3,8",
 		[STEP_WORD] = "one word",
+		[STEP_I64] = "a whole number, perhaps negative",
+		[STEP_CPUMASK] = "a CPU mask such as ff or 1,00000000",
+		[STEP_TEXT] = "one line of text",
 	};
-	int err = step_normalise(step->class, new_value, step->new_value, sizeof(step->new_value));
+	int err = step_normalise(step->class, value, buf, size);
 
-	if (err) {
-		(void)snprintf(why, why_size, "%s: \"%.64s\" is not %s", step->object, new_value,
+	if (err)
+		(void)snprintf(why, why_size, "%s: \"%.64s\" is not %s", step->object, value,
 			       wanted[step->class->compare]);
+	return err;
+}
+
+static int check_wish(struct plan_step *step, struct host *host, const char *new_value, char *why,
+		      size_t why_size)
+{
+	int err = take_value(step, new_value, step->new_value, sizeof(step->new_value), why,
+			     why_size);
+
+	if (err || !step->class->check)
 		return err;
-	}
-	if (!step->class->check)
-		return 0;
 	return step->class->check(host, step->object, step->new_value, why, why_size);
 }
 
-int plan_add(struct plan *plan, struct host *host, const struct step_class *class,
-	     const char *object, const char *new_value, char *why, size_t why_size)
+/* An empty step for object behind the last one, not yet counted. */
+static int begin_step(struct plan *plan, const struct step_class *class, const char *object,
+		      char *why, size_t why_size)
 {
 	char path[512];
 
@@ -234,18 +305,49 @@ int plan_add(struct plan *plan, struct host *host, const struct step_class *clas
 			       object, class->name);
 		return -EINVAL;
 	}
+
+	struct plan_step *step = &plan->steps[plan->n_steps];
+	memset(step, 0, sizeof(*step));
+	step->class = class;
+	(void)snprintf(step->object, sizeof(step->object), "%s", object);
+	return 0;
+}
+
+int plan_add(struct plan *plan, struct host *host, const struct step_class *class,
+	     const char *object, const char *new_value, char *why, size_t why_size)
+{
+	int err = begin_step(plan, class, object, why, why_size);
+
+	if (err)
+		return err;
 	if (has_object(plan, class, object)) {
 		(void)snprintf(why, why_size, "%s is set twice in one change", object);
 		return -EEXIST;
 	}
 
 	struct plan_step *step = &plan->steps[plan->n_steps];
-	memset(step, 0, sizeof(*step));
-	step->class = class;
-	(void)snprintf(step->object, sizeof(step->object), "%s", object);
-	int err = read_present(step, host, why, why_size);
+	err = read_present(step, host, why, why_size);
 	if (!err)
 		err = check_wish(step, host, new_value, why, why_size);
+	if (!err)
+		plan->n_steps++;
+	return err;
+}
+
+int plan_add_later(struct plan *plan, const struct step_class *class, const char *object,
+		   const char *expected_old, const char *new_value, char *why, size_t why_size)
+{
+	int err = begin_step(plan, class, object, why, why_size);
+
+	if (err)
+		return err;
+	struct plan_step *step = &plan->steps[plan->n_steps];
+	step->is_later = true;
+	err = take_value(step, expected_old, step->old_value, sizeof(step->old_value), why,
+			 why_size);
+	if (!err)
+		err = take_value(step, new_value, step->new_value, sizeof(step->new_value), why,
+				 why_size);
 	if (!err)
 		plan->n_steps++;
 	return err;

@@ -20,6 +20,7 @@ struct plan_step {
 	char identity[PLAN_OBJECT_MAX];
 	char old_value[PLAN_VALUE_MAX];
 	char new_value[PLAN_VALUE_MAX];
+	bool is_later; /* by plan_add_later(): identity is "" and old_value what is expected */
 };
 
 struct plan {
@@ -30,6 +31,7 @@ struct plan {
 };
 
 void plan_init(struct plan *plan);
+void plan_done(struct plan *plan); /* frees what it owns; {0} and twice are fine */
 /* Appends to the title, ", " between parts; cut when too long. */
 void plan_title_add(struct plan *plan, const char *fmt, ...) _printf_(2, 3);
 /* Reads old value and identity through the host, checks the wish with the class, appends the step.
@@ -37,9 +39,16 @@ void plan_title_add(struct plan *plan, const char *fmt, ...) _printf_(2, 3);
  * why is "" or a warning. -EEXIST: the plan has this object already, -E2BIG: too many steps. */
 int plan_add(struct plan *plan, struct host *host, const struct step_class *class,
 	     const char *object, const char *new_value, char *why, size_t why_size) _must_check_;
+/* For an object that an earlier step of the same plan makes (a file of a cgroup just made), or
+ * whose value an earlier step changes (also the same object again): nothing is read now. At its
+ * turn it must show expected_old, and the class's check() is asked. Undone, an object that has gone
+ * is nothing: the step that made it is undone after it. Errors and why as plan_add(). */
+int plan_add_later(struct plan *plan, const struct step_class *class, const char *object,
+		   const char *expected_old, const char *new_value, char *why,
+		   size_t why_size) _must_check_;
 /* True: every object has its wished value already, there is nothing to apply. */
 bool plan_changes_nothing(const struct plan *plan);
-/* The path a step will write, "/" in front, for the preview. */
+/* The path a step will write, "/" in front, for the preview; for what is no file, what it is. */
 int plan_step_path(const struct plan_step *step, char *buf, size_t size);
 /* Compares two values as the class does; negative errno when one of them does not parse. 1 equal, 0
  * not. */

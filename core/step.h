@@ -14,6 +14,11 @@ enum step_compare {
 	STEP_U64,     /* one decimal number */
 	STEP_CPULIST, /* a CPU list: compared as sets */
 	STEP_WORD, /* one word, compared as text; "[a] b" choice files compare the bracketed word */
+	STEP_I64,  /* one signed decimal number */
+	STEP_CPUMASK, /* hexadecimal groups ("ff,ffffffff"): compared as sets; written back without
+			 leading zeros, which the kernel takes for the same (lib/bitmap-str.c) */
+	STEP_TEXT,    /* one line, compared after blanks around it are cut and runs of them made
+			 one; may be empty */
 };
 
 enum step_flags {
@@ -22,6 +27,11 @@ enum step_flags {
 	STEP_LAGGING = 1 << 1, /* accepted first, effective later: poll effective() up to 1 s, then
 				  "pending" */
 	STEP_SLOW = 1 << 2,    /* the write may block for seconds: progress is reported */
+	STEP_HELD = 1 << 3,    /* lives only as long as the guard (an fd it holds): cannot be kept
+				  after it; nothing is to be undone once it is dead */
+	STEP_NOT_A_FILE = 1 << 4, /* path() gives text for people, write() and read() do the work */
+	STEP_MAY_END = 1 << 5,	  /* threads: that the object ends by itself is no fault. Gone, or
+				     another one by its identity: applying and undoing go on */
 	/* Saved, not set: what a later step of the same plan destroys by itself (a CPU that goes
 	 * offline takes settings with it). The new value is the old one, applying writes nothing;
 	 * undoing comes after that later step's and writes the old value whatever is shown. */
@@ -32,8 +42,8 @@ struct step_class {
 	const char *name; /* "irq_affinity" */
 	enum step_compare compare;
 	unsigned flags;
-	/* Path of object ("irq:36") relative to the host's root into buf. -EINVAL: not an object of
-	 * this class. */
+	/* Path of object ("irq:36") relative to the host's root into buf, or what stands for it in
+	 * the preview ("thread 1234: CPU affinity"). -EINVAL: not an object of this class. */
 	int (*path)(const char *object, char *buf, size_t size);
 	/* Identity text of the object now (chip+hwirq+action; ""), without blanks or newlines.
 	 * -ENOENT: gone. */
@@ -41,6 +51,10 @@ struct step_class {
 	/* Reads the value where the file shows something else than a write to it means; same rules
 	 * as host_read(). NULL: the file at path() as it is. */
 	ssize_t (*read)(struct host *host, const char *object, char *buf, size_t size);
+	/* Writes value (normalised, or as it was read before the change). NULL: one host_write() to
+	 * path(). It runs in the guard, may use the doors of core/host_write.h only, and does one
+	 * thing that takes effect at once and wholly: a crash may come at any system call. */
+	int (*write)(struct host *host, const char *object, const char *value);
 	/* Lagging classes: the effective value now, same form as the value. NULL otherwise. */
 	int (*effective)(struct host *host, const char *object, char *buf, size_t size);
 	/* Preflight of a wished value: 0, or -errno with a reason in words that says what to do.

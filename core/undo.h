@@ -4,12 +4,15 @@
  *
  *   jittertop-undo 1
  *   id 7
- *   boot 4c0f...              boot id; a file of another boot is archived, never replayed
- *   who 1234 root            pid of the program and the user it works for
- *   state trial              trial: reverted on any loss; in a file named kept-N.undo the same text
- * stands for kept title irq 41 -> cpu 0 deadline 123456789       ns CLOCK_BOOTTIME, 0: none step
- * irq_affinity irq:41 old 0-1 new 0 identity PCI-MSIX-0000:00:03.0/1/virtio2-input.0 end 1 a1b2c3d4
- * number of steps, CRC-32 of all bytes before this line
+ *   boot 4c0f...        boot id; a file of another boot is archived, never replayed
+ *   who 1234 root       pid of the program and the user it works for
+ *   state trial         reverted on any loss; in kept-N.undo the same text stands for kept
+ *   title irq 41 -> cpu 0
+ *   deadline 123456789  ns CLOCK_BOOTTIME, 0: none
+ *   affected 0-3        CPUs
+ *   step irq_affinity irq:41 old 0-1 new 0 identity PCI-MSIX-0000:00:03.0/1/virtio2-input.0
+ *   later cgroup_file V2:/mine:cpuset.cpus old \- new 2-3 identity \-    see plan_add_later()
+ *   end 2 a1b2c3d4      number of steps, CRC-32 of all bytes before this line
  *
  * (Blanks, backslashes and control characters inside values are escaped as \xNN.) It names classes
  * and objects, never paths. Calling sequence: undo_write() (tmp, fsync, rename, fsync of the

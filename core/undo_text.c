@@ -39,8 +39,15 @@ static void put_escaped(FILE *file, const char *text, bool is_word)
 static void put_step(FILE *file, const struct plan_step *step)
 {
 	const char *const words[] = {
-		"step", step->class->name, step->object, "old",		 step->old_value,
-		"new",	step->new_value,   "identity",	 step->identity,
+		step->is_later ? "later" : "step",
+		step->class->name,
+		step->object,
+		"old",
+		step->old_value,
+		"new",
+		step->new_value,
+		"identity",
+		step->identity,
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
@@ -246,6 +253,18 @@ static int parse_step(char *line, const struct step_class *const *classes, struc
 	return 0;
 }
 
+static int parse_any_step(char **at, const struct step_class *const *classes,
+			  struct plan_step *step)
+{
+	char *line = next_line(at, "step");
+
+	if (line)
+		return parse_step(line, classes, step);
+	step->is_later = true;
+	int err = parse_step(next_line(at, "later"), classes, step);
+	return err || step->identity[0] ? -EBADMSG : 0;
+}
+
 static int parse_who(char *line, struct undo_header *header)
 {
 	char *words[2];
@@ -308,7 +327,7 @@ int undo_parse(const char *text, size_t len, const struct step_class *const *cla
 	memcpy(copy, text, body);
 	err = parse_header(&at, &header, plan);
 	for (unsigned i = 0; !err && i < n_steps; i++)
-		err = parse_step(next_line(&at, "step"), classes, &plan->steps[i]);
+		err = parse_any_step(&at, classes, &plan->steps[i]);
 	if (err || *at)
 		return -EBADMSG;
 	plan->n_steps = n_steps;

@@ -300,9 +300,11 @@ static void test_live(void **state)
 	assert_true(has_lo);
 
 	struct host_netlink_request nobody = {.family = "jittertop", .name = "x", .command = 1};
+	assert_int_equal(host_netlink(host, &nobody, ignore, NULL), -EPERM);
+	nobody.name = "x-get";
 	assert_int_equal(host_netlink(host, &nobody, ignore, NULL), -ENOENT);
 	assert_string_equal(host_netlink_why(host),
-			    "netlink jittertop x: this kernel has no such family");
+			    "netlink jittertop x-get: this kernel has no such family");
 
 	struct nl_msg *attributes = nlmsg_alloc();
 	struct nlattr *header = nla_nest_start(attributes, ETHTOOL_A_RINGS_HEADER);

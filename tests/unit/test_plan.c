@@ -37,6 +37,13 @@ static const struct step_class number_class = {
 static const struct step_class list_class = {
 	.name = "list", .compare = STEP_CPULIST, .path = word_path, .identity = no_identity};
 
+static const struct step_class signed_class = {
+	.name = "signed", .compare = STEP_I64, .path = word_path, .identity = no_identity};
+static const struct step_class mask_class = {
+	.name = "mask", .compare = STEP_CPUMASK, .path = word_path, .identity = no_identity};
+static const struct step_class text_class = {
+	.name = "text", .compare = STEP_TEXT, .path = word_path, .identity = no_identity};
+
 static void check_normal(const struct step_class *class, const char *in, const char *out)
 {
 	char buf[PLAN_VALUE_MAX];
@@ -68,6 +75,17 @@ static void test_normalise(void **state)
 	check_normal(&word_class, "[]", NULL);
 	check_normal(&word_class, "[open", NULL);
 	check_normal(&word_class, "", NULL);
+	check_normal(&signed_class, "-1\n", "-1");
+	check_normal(&signed_class, "07", "7");
+	check_normal(&signed_class, "--1", NULL);
+	check_normal(&mask_class, "00000000,000000ff\n", "ff");
+	check_normal(&mask_class, "1,00000000", "1,00000000");
+	check_normal(&mask_class, "0", "0");
+	check_normal(&mask_class, "", NULL);
+	check_normal(&mask_class, "0-3", NULL);
+	check_normal(&text_class, " max \t 100000\n", "max 100000");
+	check_normal(&text_class, "", "");
+	check_normal(&text_class, "one\ntwo", NULL);
 }
 
 static void test_equal(void **state)
