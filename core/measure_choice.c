@@ -7,6 +7,7 @@
 
 #include "core/host.h"
 #include "core/parse.h"
+#include "core/task_cpus.h"
 #include "core/task_stat.h"
 #include "core/text.h"
 
@@ -52,35 +53,6 @@ static int read_task(struct host *host, uint64_t pid, uint64_t tid, struct task 
 	ret->pid = pid;
 	ret->tid = tid;
 	return parse_stat(text, ret);
-}
-
-/* The CPUs of a "Cpus_allowed_list:" line. */
-static int parse_allowed(const char *text, struct cpuset *ret)
-{
-	static const char key[] = "Cpus_allowed_list:";
-	const char *line = strstr(text, key);
-
-	if (!line || (line != text && line[-1] != '\n'))
-		return -EINVAL;
-	line += strlen(key);
-	line += strspn(line, " \t");
-
-	_cleanup_(freep) char *list = xasprintf("%.*s", (int)strcspn(line, "\n"), line);
-
-	return cpuset_parse_list(list, ret);
-}
-
-static int read_allowed(struct host *host, uint64_t pid, uint64_t tid, struct cpuset *ret)
-{
-	struct host_file *file = NULL;
-	const char *text;
-	/* A kept file, for its buffer that grows: the list of a large machine has no bound. */
-	ssize_t n = host_file_readf(host, &file, &text, "proc/%llu/task/%llu/status",
-				    (unsigned long long)pid, (unsigned long long)tid);
-	int result = n < 0 ? (int)n : parse_allowed(text, ret);
-
-	host_file_close(file);
-	return result;
 }
 
 static bool is_realtime(const struct task *task)
@@ -171,7 +143,7 @@ static bool is_within_core(const struct scan_state *state, const struct cpuset *
 
 static bool is_bound(const struct scan_state *state, const struct cpuset *allowed, bool is_realtime)
 {
-	if (cpuset_is_subset(&state->ordinary, allowed))
+	if (!task_cpus_is_pinned(&state->ordinary, allowed))
 		return false;
 	if (is_within_core(state, allowed))
 		return true;
@@ -189,7 +161,7 @@ static void look_at(struct scan_state *state, const struct task *task, bool is_v
 {
 	struct cpuset allowed;
 
-	if (read_allowed(state->host, task->pid, task->tid, &allowed))
+	if (task_cpus_read(state->host, task->pid, task->tid, &allowed) < 0)
 		return;
 	cpuset_and(&allowed, state->online);
 	if (!is_bound(state, &allowed, is_realtime(task)))
@@ -265,9 +237,7 @@ int measure_find_taken(struct host *host, const struct cpuset *online, pid_t sel
 
 	if (result < 0)
 		return result;
-	if (read_allowed(host, 1, 1, &state.ordinary))
-		state.ordinary = *online;
-	cpuset_and(&state.ordinary, online);
+	task_cpus_ordinary(host, online, &state.ordinary);
 	state.by_cpu = xcalloc(CPUSET_MAX, sizeof(struct measure_reason *));
 	for (size_t i = 0; i < pids.n; i++) {
 		struct task leader;

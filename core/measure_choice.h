@@ -7,8 +7,8 @@
  *  - real-time tasks (FIFO, RR, DEADLINE) of any program,
  *  - vCPU threads by their name ("CPU 3/KVM", "vcpu3", "fc_vcpu 3", "crosvm_vcpu3"), and every
  *    thread of a qemu that does not name its vCPUs,
- * provided that the task is bound: it may not use all CPUs that ordinary tasks may use (what PID 1
- * may, so that isolcpus or systemd's CPUAffinity do not make every daemon look bound), and
+ * provided that the task is bound: it is pinned as task_cpus_is_pinned() has it (core/task_cpus.h,
+ * the same word as in the views), and
  *  - it may use one CPU only, or threads of one core: a pinned vCPU;
  *  - or it is real-time and may use others than those (isolated ones), or at most half of them: a
  *    shield of CPUs that somebody gave it, on any of which a thread of ours could delay it.

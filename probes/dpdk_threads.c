@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "core/parse.h"
+#include "core/task_cpus.h"
 #include "probes/dpdk_internal.h"
 #include "probes/read.h"
 
@@ -33,20 +34,14 @@ static bool is_worker(const char *comm, unsigned *ret_id)
 
 static struct cpuset *read_cpus(struct host *host, pid_t pid, const char *tid)
 {
-	static const char key[] = "\nCpus_allowed_list:\t";
 	char status[8192];
 
 	if (host_readf(host, status, sizeof(status), "proc/%d/task/%s/status", (int)pid, tid) < 0)
 		return NULL;
 
-	char *line = strstr(status, key);
 	struct cpuset *cpus = xcalloc(1, sizeof(*cpus));
 
-	if (line) {
-		line += sizeof(key) - 1;
-		line[strcspn(line, "\n")] = '\0';
-	}
-	if (!line || cpuset_parse_list(line, cpus) < 0) {
+	if (task_cpus_parse(status, cpus) < 0) {
 		free(cpus);
 		return NULL;
 	}

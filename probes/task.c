@@ -9,6 +9,7 @@
 
 #include "core/parse.h"
 #include "core/probe.h"
+#include "core/task_cpus.h"
 #include "core/task_stat.h"
 #include "probes/container_internal.h"
 #include "probes/read.h"
@@ -83,7 +84,7 @@ static void put_status_u64(struct sample_row *row, enum task_metric metric, cons
 
 static void put_status(struct task_run *run, struct sample_row *row, uint64_t tid)
 {
-	char status[16384], list[4096];
+	char status[16384];
 	struct cpuset cpus;
 	ssize_t n = host_readf(run->host, status, sizeof(status), "proc/%u/task/%u/status",
 			       (unsigned)tid, (unsigned)tid);
@@ -95,8 +96,7 @@ static void put_status(struct task_run *run, struct sample_row *row, uint64_t ti
 	put_status_u64(row, T_PID, status, "\nTgid:\t");
 	put_status_u64(row, T_SWITCHES, status, "\nvoluntary_ctxt_switches:\t");
 	put_status_u64(row, T_INVOLUNTARY, status, "\nnonvoluntary_ctxt_switches:\t");
-	if (status_text(status, "\nCpus_allowed_list:\t", list, sizeof(list)) &&
-	    cpuset_parse_list(list, &cpus) == 0)
+	if (task_cpus_parse(status, &cpus) == 0)
 		sample_cpus(run->out, row, T_AFFINITY, &cpus);
 }
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/probe.h"
+#include "core/task_cpus.h"
 #include "probes/read.h"
 #include "probes/vm_internal.h"
 
@@ -44,6 +45,7 @@ static void read_host(struct vm_host_facts *facts, struct host *host, uint64_t n
 
 	cpuset_zero(&facts->online);
 	(void)!cpus_online(&facts->cpus, host, &facts->online);
+	task_cpus_ordinary(host, &facts->online, &facts->ordinary);
 	if (facts->read_ns && now_ns - facts->read_ns < NODES_PERIOD_NS)
 		return;
 	forget_host(facts);
@@ -114,7 +116,7 @@ static void read_threads(struct vm_state *state, struct host *host, uint64_t now
 
 			thread->is_pinned =
 				thread->affinity &&
-				!cpuset_is_subset(&state->facts.online, thread->affinity);
+				task_cpus_is_pinned(&state->facts.ordinary, thread->affinity);
 		}
 		vm_read_reasons(vm, now_ns);
 		state->vms[n++] = vm;

@@ -191,8 +191,8 @@ struct vm_kthread { /* vhost-PID of kernels before 6.4 */
 
 struct vm_host_facts {
 	struct cpus cpus;
-	struct cpuset online;
-	uint64_t read_ns; /* nodes; 0: never */
+	struct cpuset online, ordinary; /* core/task_cpus.h */
+	uint64_t read_ns;		/* nodes; 0: never */
 	unsigned n_nodes;
 	struct cpuset *cpus_of_node[VM_NODES_MAX];
 	struct cpuset **siblings; /* by CPU, CPUSET_MAX; read when asked for */

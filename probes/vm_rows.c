@@ -120,7 +120,7 @@ static const struct metric thread_metrics[] = {
 	{"how", METRIC_TEXT, UNIT_NONE, "Where the role came from: name, qmp, kvm", NULL},
 	{"cpu", METRIC_GAUGE, UNIT_NONE, "CPU it ran on last", "cpu"},
 	{"affinity", METRIC_CPUSET, UNIT_NONE, "CPUs it may run on", "affinity"},
-	{"pinned", METRIC_BOOL, UNIT_NONE, "May not run on all online CPUs", "pinned"},
+	{"pinned", METRIC_BOOL, UNIT_NONE, "May not run on all CPUs that PID 1 may", "pinned"},
 	{"policy", METRIC_TEXT, UNIT_NONE, "Scheduling policy", "policy"},
 	{"priority", METRIC_GAUGE, UNIT_NONE, "Real-time priority", "prio"},
 	{"cpu_ns", METRIC_COUNTER, UNIT_NS, "CPU time", "cpu%"},

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/parse.h"
+#include "core/task_cpus.h"
 #include "probes/vm_internal.h"
 
 #define KVM_RUN 0xae80u /* _IO(KVMIO, 0x80) */
@@ -108,7 +109,6 @@ static pid_t innermost_pid(const char *text, pid_t tid)
 
 static void read_status(struct vm *vm, struct host *host, struct vm_thread *thread, pid_t process)
 {
-	static const char key[] = "\nCpus_allowed_list:\t";
 	char text[16384];
 
 	(void)vm;
@@ -121,16 +121,9 @@ static void read_status(struct vm *vm, struct host *host, struct vm_thread *thre
 		status_number(text, "\nnonvoluntary_ctxt_switches:", &thread->involuntary);
 	thread->ns_tid = innermost_pid(text, thread->tid);
 
-	const char *line = strstr(text, key);
-
-	if (!line)
-		return;
-	line += sizeof(key) - 1;
-
-	_cleanup_(freep) char *list = xasprintf("%.*s", (int)strcspn(line, "\n"), line);
 	struct cpuset *set = xcalloc(1, sizeof(*set));
 
-	if (cpuset_parse_list(list, set) < 0)
+	if (task_cpus_parse(text, set) < 0)
 		free(set);
 	else
 		thread->affinity = set;
