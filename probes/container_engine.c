@@ -23,6 +23,7 @@
 #define ASK_NS (NSEC_PER_SEC / 2)
 #define RUN_NS NSEC_PER_SEC	     /* for all questions of a run */
 #define AGAIN_NS (30 * NSEC_PER_SEC) /* a container may be renamed */
+#define SOON_NS (2 * NSEC_PER_SEC)
 #define FIRST_PAUSE_NS (5 * NSEC_PER_SEC)
 #define LONGEST_PAUSE_NS (60 * NSEC_PER_SEC)
 #define SEARCH_NS (10 * NSEC_PER_SEC)
@@ -41,6 +42,7 @@ struct socket {
 struct container_engines {
 	struct socket sockets[SOCKETS_MAX];
 	unsigned n_sockets;
+	unsigned turn; /* of the socket that is asked first */
 	struct container_texts data_roots;
 	uint64_t searched_ns; /* 0: never */
 };
@@ -338,6 +340,11 @@ static void read_files(const struct container_engines *engines, struct host *hos
 static void ask_files(struct container_state *state, struct host *host, struct sample *out)
 {
 	unsigned left = out->is_thorough ? CGROUP_NODES_MAX : FILES_PER_RUN;
+	uint64_t asked_ns = out->time_ns ? out->time_ns : 1;
+
+	/* Sockets that this run did not reach may know more, soon. */
+	if (state->engines->turn && asked_ns > AGAIN_NS)
+		asked_ns -= AGAIN_NS - SOON_NS;
 
 	for (struct cgroup_node *node = state->tree.root; node && left;
 	     node = cgroup_tree_next(node)) {
@@ -346,8 +353,35 @@ static void ask_files(struct container_state *state, struct host *host, struct s
 		if (!is_due(node, out) || container->asked_ns == out->time_ns)
 			continue;
 		read_files(state->engines, host, node, out);
-		container->asked_ns = out->time_ns ? out->time_ns : 1;
+		container->asked_ns = asked_ns;
 		left--;
+	}
+}
+
+/* Silent ones use up the run's time: the next run begins with the one that it did not reach. */
+static void ask_sockets(struct container_state *state, struct host *host, struct sample *out,
+			uint64_t end_ns)
+{
+	struct container_engines *engines = state->engines;
+	unsigned first = engines->turn, n = engines->n_sockets;
+
+	engines->turn = 0;
+	for (unsigned i = 0; i < n; i++) {
+		unsigned at = (first + i) % n;
+		struct socket *socket = &engines->sockets[at];
+
+		if (host_now_ns(host) > end_ns) {
+			engines->turn = at;
+			break;
+		}
+		if (!socket->retry_ns || out->time_ns >= socket->retry_ns || out->is_thorough)
+			ask_socket(state, socket, host, out, end_ns);
+	}
+	for (unsigned i = 0; i < n; i++) {
+		const struct socket *socket = &engines->sockets[i];
+
+		if (socket->state[0] && !out->error)
+			sample_errorf(out, "%s: %s", socket->path, socket->state);
 	}
 }
 
@@ -364,14 +398,7 @@ void container_engines_ask(struct container_state *state, struct host *host, str
 	if (!state->engines)
 		state->engines = xcalloc(1, sizeof(*state->engines));
 	search(state, host, out);
-	for (unsigned i = 0; i < state->engines->n_sockets; i++) {
-		struct socket *socket = &state->engines->sockets[i];
-
-		if (!socket->retry_ns || out->time_ns >= socket->retry_ns || out->is_thorough)
-			ask_socket(state, socket, host, out, end_ns);
-		if (socket->state[0] && !out->error)
-			sample_errorf(out, "%s: %s", socket->path, socket->state);
-	}
+	ask_sockets(state, host, out, end_ns);
 	ask_files(state, host, out);
 }
 

@@ -150,7 +150,7 @@ void container_daemons_find(struct container_state *state, struct host *host,
 void container_dockerd_arguments(const char *cmdline, size_t len, struct container_daemon *daemon);
 
 /* container_json.c. Replies of docker's /containers/json and of podman's of the same name, for the
- * ids that are asked for: facts[i] belongs to ids[i], found[i] says whether it was there. */
+ * ids that are asked for; is_found: it was there, with a name at least. */
 struct container_wanted {
 	const char *id;
 	struct container_facts *facts;

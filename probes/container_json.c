@@ -123,7 +123,10 @@ int container_json_list(const char *text, size_t len, struct container_wanted *w
 				continue;
 			container_facts_done(wanted[w].facts);
 			take_listed(object, wanted[w].facts);
-			wanted[w].is_found = true;
+			/* Without a name it says nothing, and the state files may. */
+			wanted[w].is_found = wanted[w].facts->name != NULL;
+			if (!wanted[w].is_found)
+				container_facts_done(wanted[w].facts);
 		}
 	}
 	return 0;

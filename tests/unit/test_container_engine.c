@@ -123,7 +123,8 @@ static void test_docker_nonsense(void **state)
 	} cases[] = {
 		{"{}", "not a list of containers"},
 		{"[", "no JSON"},
-		{"[{\"Id\":5},{\"Id\":\"" ID "\",\"Names\":\"x\",\"Image\":[],\"Pid\":\"1\"}]", ""},
+		{"[{\"Id\":5},{\"Id\":\"" ID "\",\"Names\":\"x\",\"Image\":\"y\",\"Pid\":\"1\"}]",
+		 ""},
 		{"[{\"Id\":\"" ID "\",\"Names\":[7],\"Labels\":[1],\"Pid\":1e99}]", ""},
 		{"[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]", "nested too deeply"},
 		{"[{\"Id\":\"another\",\"Names\":[\"/theirs\"]}]", ""},
@@ -162,6 +163,23 @@ static void test_docker_silent(void **state)
 	assert_string_equal(fixture_text(&f, DOCKER, "name"), "web");
 	assert_string_equal(fixture_text(&f, DOCKER, "source"), "docker files");
 	assert_int_equal(fixture_u64(&f, DOCKER, "pid"), 812); /* docker knows better */
+	fixture_done(&f);
+}
+
+/* An answer without a name is none: its files are better. */
+static void test_nameless_answer(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	setup_v2(&f);
+	answer(&f, "[{\"Id\":\"" ID "\",\"Names\":{\"a\":1},\"Image\":\"evil\"}]");
+	host_fake_file(f.host, "var/lib/docker/containers/" ID "/config.v2.json",
+		       "{\"Name\":\"/web\",\"Config\":{\"Image\":\"nginx\"},\"State\":{}}");
+	fixture_run(&f);
+	assert_string_equal(fixture_text(&f, DOCKER, "name"), "web");
+	assert_string_equal(fixture_text(&f, DOCKER, "image"), "nginx");
+	assert_string_equal(fixture_text(&f, DOCKER, "source"), "docker files");
 	fixture_done(&f);
 }
 
@@ -396,6 +414,7 @@ int main(void)
 		cmocka_unit_test(test_docker_api),
 		cmocka_unit_test(test_docker_nonsense),
 		cmocka_unit_test(test_docker_silent),
+		cmocka_unit_test(test_nameless_answer),
 		cmocka_unit_test(test_user_engine),
 		cmocka_unit_test(test_dockerd_arguments),
 		cmocka_unit_test(test_daemon_json),
