@@ -273,8 +273,12 @@ int knob_file_cpus(const struct knob_file *file, const char *value, struct cpuse
 	switch (file->compare) {
 	case STEP_CPULIST:
 		return cpuset_parse_list(value, ret);
+	case STEP_CPUMASK:
+		return cpuset_parse_mask(value, ret);
 	case STEP_U64:
+	case STEP_I64:
 	case STEP_WORD:
+	case STEP_TEXT:
 		break;
 	}
 	return -ENODATA;

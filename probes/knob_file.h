@@ -20,7 +20,7 @@
  * Targets: every object that has the file. has_all adds one for all of them ("cpu:*"), first, when
  * there are several. A knob without any file shows one locked target with the reason. As a target
  * for a plan '#' may be a list or '*' ("cstate:0-3,8/2", "cpu:*") and '*' a shell pattern: one step
- * per match.
+ * per match. The value of a CPU mask may be given as a list, "list:0-3,8".
  */
 #ifndef JT_PROBES_KNOB_FILE_H
 #define JT_PROBES_KNOB_FILE_H

@@ -78,11 +78,15 @@ static void describe_choices(const struct knob_file *file, struct host *host,
 		return;
 	switch (file->compare) {
 	case STEP_CPULIST:
+	case STEP_CPUMASK:
 		if (!cpus_possible(host, &possible))
 			(void)cpuset_format_list(&possible, list, sizeof(list));
-		(void)snprintf(buf, size, "CPU list of %s%s%s", list, comma, hint);
+		(void)snprintf(buf, size, "CPU %s of %s%s%s",
+			       file->compare == STEP_CPULIST ? "list" : "mask, or list:LIST,", list,
+			       comma, hint);
 		return;
 	case STEP_U64:
+	case STEP_I64:
 		if (file->min || file->max)
 			(void)snprintf(buf, size, "%lld to %lld%s%s%s%s", (long long)file->min,
 				       (long long)file->max, blank, unit, comma, hint);
@@ -90,6 +94,7 @@ static void describe_choices(const struct knob_file *file, struct host *host,
 			(void)snprintf(buf, size, "a number%s%s%s%s", blank, unit, comma, hint);
 		return;
 	case STEP_WORD:
+	case STEP_TEXT:
 		(void)snprintf(buf, size, "%s", file->hint ? file->hint : "one word");
 		return;
 	}
@@ -109,10 +114,9 @@ static void describe_value(const struct knob_file *file, const char *text, char 
 {
 	struct cpuset set;
 
-	(void)name_size;
 	if (step_normalise(file->step_class, text, value, value_size))
 		(void)text_sanitise(text, strlen(text), value, value_size);
-	if (file->compare != STEP_CPULIST && !knob_file_cpus(file, value, &set)) {
+	if (file->compare == STEP_CPUMASK && !knob_file_cpus(file, value, &set)) {
 		char list[160];
 
 		if (cpuset_format_list(&set, list, sizeof(list)) >= 0)
@@ -384,6 +388,21 @@ static int plan_several(struct planning *p, const char *target)
 	return -ENOENT;
 }
 
+static int list_to_mask(const char *list, char *buf, size_t size)
+{
+	struct cpuset set;
+	unsigned n_bits = 1;
+	int err = cpuset_parse_list(list, &set);
+
+	if (err)
+		return err;
+	for (unsigned cpu = cpuset_next(&set, 0); cpu < CPUSET_MAX;
+	     cpu = cpuset_next(&set, cpu + 1))
+		n_bits = cpu + 1;
+	int len = cpuset_format_mask(&set, n_bits, buf, size);
+	return len < 0 ? len : 0;
+}
+
 int knob_file_plan(const struct knob_file *file, struct host *host, const char *target,
 		   const char *value, struct plan *ret, char *why, size_t why_size)
 {
@@ -395,9 +414,18 @@ int knob_file_plan(const struct knob_file *file, struct host *host, const char *
 			     .why_size = why_size};
 	struct knob_file_parts parts;
 	unsigned first = ret->n_steps;
+	char mask[PLAN_VALUE_MAX];
 
 	if (why_size > 0)
 		why[0] = '\0';
+	if (file->compare == STEP_CPUMASK && !strncmp(value, "list:", 5)) {
+		if (list_to_mask(value + 5, mask, sizeof(mask))) {
+			(void)snprintf(why, why_size, "%.64s: %.64s is no CPU list such as 0-3,8",
+				       target, value + 5);
+			return -EINVAL;
+		}
+		p.value = mask;
+	}
 	int err = knob_file_parse(file, target, &parts) ? plan_several(&p, target)
 							: plan_one(&p, &parts);
 	if (err)

@@ -50,6 +50,12 @@ KNOB_FILE_DEFINE(t_fixed, "test", KNOB_FREE, STEP_WORD, 0, "read only", "free", 
 KNOB_FILE_DEFINE(t_mask, "test", KNOB_FREE, STEP_U64, 0, "two faces", "free", .key = "host",
 		 .path = "sys/two/shown", .read_path = "sys/two/requested");
 
+KNOB_FILE_DEFINE(t_cpumask, "test", KNOB_FREE, STEP_CPUMASK, 0, "CPUs", "free", .key = "host",
+		 .path = "sys/mask", .affects = KNOB_FILE_OLD_OR_NEW);
+KNOB_FILE_DEFINE(t_signed, "test", KNOB_FREE, STEP_I64, 0, "signed", "free", .key = "host",
+		 .path = "sys/signed", .min = -1, .max = 1000, .unit = "us",
+		 .hint = "-1: no limit");
+
 struct fixture {
 	struct host *host;
 	struct arena *arena;
@@ -78,6 +84,7 @@ static int tear_down(void **state)
 {
 	struct fixture *f = *state;
 
+	plan_done(&f->plan);
 	host_close(f->host);
 	arena_free(f->arena);
 	free(f);
@@ -289,16 +296,16 @@ static void test_per_policy(void **state)
 	assert_int_equal(cpuset_count(&f->plan.affected), 2);
 	assert_true(cpuset_has(&f->plan.affected, 1));
 
-	plan_init(&f->plan);
+	plan_done(&f->plan);
 	assert_int_equal(plan(f, &knob_t_governor, "policy:*", "performance"), 0);
 	assert_int_equal(f->plan.n_steps, 3);
 	assert_string_equal(f->plan.steps[2].object, "policy:8");
 	assert_string_equal(f->plan.title, "t_governor policy:* -> performance");
 	assert_int_equal(cpuset_count(&f->plan.affected), 3);
-	plan_init(&f->plan);
+	plan_done(&f->plan);
 	assert_int_equal(plan(f, &knob_t_governor, "policy:1-7", "performance"), 0);
 	assert_int_equal(f->plan.n_steps, 1);
-	plan_init(&f->plan);
+	plan_done(&f->plan);
 	assert_int_equal(plan(f, &knob_t_governor, "policy:1-3", "performance"), -ENOENT);
 	assert_int_equal(plan(f, &knob_t_governor, "policy:*", "fast"), -EINVAL);
 }
@@ -324,11 +331,11 @@ static void test_two_parts(void **state)
 	assert_string_equal(t[2].key, "cstate:0/1");
 	assert_int_equal(plan(f, &knob_t_idle, "cstate:*/1", "1"), 0);
 	assert_int_equal(f->plan.n_steps, 3);
-	plan_init(&f->plan);
+	plan_done(&f->plan);
 	assert_int_equal(plan(f, &knob_t_idle, "cstate:1-2,9/*", "1"), 0);
 	assert_int_equal(f->plan.n_steps, 4);
 	assert_int_equal(cpuset_count(&f->plan.affected), 2);
-	plan_init(&f->plan);
+	plan_done(&f->plan);
 	assert_int_equal(plan(f, &knob_t_idle, "cstate:*", "1"), -EINVAL);
 	assert_int_equal(plan(f, &knob_t_idle, "cstate:2/0", "2"), -EINVAL);
 	assert_non_null(strstr(f->why, "0|1"));
@@ -370,6 +377,35 @@ static void test_cpu_list(void **state)
 	assert_int_equal(plan(f, &knob_t_cpus, "host", "6,5"), 0);
 	assert_string_equal(f->plan.steps[0].new_value, "5-6");
 	assert_int_equal(cpuset_count(&f->plan.affected), 6);
+}
+
+static void test_cpu_mask(void **state)
+{
+	struct fixture *f = *state;
+
+	set(f, "00000000,000000f0\n", "sys/mask");
+	const struct knob_target *t = list(f, &knob_t_cpumask);
+	assert_string_equal(t->value, "f0");
+	assert_string_equal(t->name, "CPUs 4-7");
+	assert_string_equal(t->choices, "CPU mask, or list:LIST, of 0-7");
+	assert_int_equal(plan(f, &knob_t_cpumask, "host", "100"), -EINVAL);
+	assert_non_null(strstr(f->why, "0-7"));
+	assert_int_equal(plan(f, &knob_t_cpumask, "host", "0"), -EINVAL);
+	assert_int_equal(plan(f, &knob_t_cpumask, "host", "list:x"), -EINVAL);
+	assert_int_equal(plan(f, &knob_t_cpumask, "host", "list:1,3"), 0);
+	assert_string_equal(f->plan.steps[0].new_value, "a");
+	assert_int_equal(cpuset_count(&f->plan.affected), 6);
+}
+
+static void test_signed(void **state)
+{
+	struct fixture *f = *state;
+
+	set(f, "950\n", "sys/signed");
+	assert_string_equal(list(f, &knob_t_signed)->choices, "-1 to 1000 us, -1: no limit");
+	assert_int_equal(plan(f, &knob_t_signed, "host", "-2"), -ERANGE);
+	assert_int_equal(plan(f, &knob_t_signed, "host", "-1"), 0);
+	assert_string_equal(f->plan.title, "t_signed 950 -> -1");
 }
 
 static void test_locked(void **state)
@@ -433,6 +469,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_two_parts, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_queue, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_cpu_list, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_cpu_mask, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_signed, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_locked, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_read_path, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_apply_undo, set_up, tear_down),
