@@ -64,6 +64,12 @@ struct step_class {
 	/* What a write's errno (positive) means for this class, in words; NULL: nothing better than
 	 * strerror(). May be NULL itself. */
 	const char *(*explain)(int err);
+	/* For `jittertop export`: the command (one simple command of POSIX sh, quoted) that gives
+	 * object the value. NULL: a write to path(), or nothing where that is no file. */
+	int (*shell)(const char *object, const char *value, char *buf, size_t size);
+	/* The shell command that is true while object is the one with this identity; NULL: no
+	 * other can have its name. */
+	int (*shell_guard)(const char *object, const char *identity, char *buf, size_t size);
 };
 
 #endif

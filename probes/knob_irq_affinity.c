@@ -166,6 +166,20 @@ static const char *irq_explain(int err)
 	}
 }
 
+/* The number is given to another device after a driver was loaded anew, the actions tell. */
+static int irq_shell_guard(const char *object, const char *identity, char *buf, size_t size)
+{
+	const char *actions = strrchr(identity, '/');
+	unsigned irq;
+	int err = irq_number(object, &irq);
+
+	if (err || !actions || strchr(actions, '\''))
+		return err ? err : -EOPNOTSUPP;
+	int len = snprintf(buf, size, "[ \"$(tr ' ' _ </sys/kernel/irq/%u/actions)\" = '%s' ]", irq,
+			   actions + 1);
+	return len < 0 || (size_t)len >= size ? -ENOSPC : 0;
+}
+
 const struct step_class step_class_irq_affinity = {
 	.name = "irq_affinity",
 	.compare = STEP_CPULIST,
@@ -175,6 +189,7 @@ const struct step_class step_class_irq_affinity = {
 	.effective = irq_effective,
 	.check = irq_check,
 	.explain = irq_explain,
+	.shell_guard = irq_shell_guard,
 };
 
 /* Drivers that ask for managed vectors (PCI_IRQ_AFFINITY): only a write tells for sure, and a

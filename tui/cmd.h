@@ -60,5 +60,6 @@ int cmd_undo(struct context *context);
 int cmd_keep(struct context *context);
 int cmd_restore(struct context *context);
 int cmd_capture(struct context *context);
+int cmd_export(struct context *context);
 
 #endif

@@ -42,6 +42,7 @@ static const struct command commands[] = {
 	{"keep", cmd_keep, true, "keep ID"},
 	{"undo", cmd_undo, true, "undo [ID | --all]"},
 	{"restore", cmd_restore, true, "restore"},
+	{"export", cmd_export, true, "export [--format sh|systemd|tuned|cmdline|json]"},
 	{"capture", cmd_capture, true, "capture DIR"},
 };
 

@@ -17,6 +17,9 @@ _jittertop_value() {
 	--engine)
 		mapfile -t COMPREPLY < <(compgen -W "wakeup spin cyclictest oslat timerlat" -- "$2")
 		;;
+	--format)
+		mapfile -t COMPREPLY < <(compgen -W "sh systemd tuned cmdline json" -- "$2")
+		;;
 	--policy)
 		mapfile -t COMPREPLY < <(compgen -W "fifo rr other" -- "$2")
 		;;
@@ -27,7 +30,7 @@ _jittertop_value() {
 
 _jittertop() {
 	local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
-	local commands='snapshot probe knobs set status keep undo restore capture'
+	local commands='snapshot probe knobs set status keep undo restore export capture'
 	local everywhere='--root --topology --read-only --no-color --version --help'
 	local dashboard='--delay --theme --ascii --view --no-measure --no-mouse'
 	local word command=''
@@ -50,6 +53,7 @@ _jittertop() {
 		compopt -o nospace 2>/dev/null
 		;;
 	undo) word="--all $everywhere" ;;
+	export) word="--format $everywhere" ;;
 	*) word=$everywhere ;;
 	esac
 	mapfile -t COMPREPLY < <(compgen -W "$word" -- "$current")
