@@ -193,6 +193,7 @@ struct qmp_machine {
 	QMP_LIST(qmp_chardev) chardevs;
 	QMP_LIST(qmp_block) blocks;
 	QMP_LIST(qmp_pci) pci;
+	bool is_pci_partial; /* some bridge has no bus number yet: what is behind it is missing */
 	QMP_LIST(qmp_slot) slots;
 	QMP_LIST(qmp_rx_filter) rx_filters;
 	struct qmp_counters vcpu_counters, vm_counters;

@@ -76,7 +76,7 @@ int qmp_read_rx_filters(struct qmp_machine *machine, struct json_object *value)
 struct pci_list {
 	struct qmp_pci *at;
 	unsigned n, size;
-	bool is_cut;
+	bool is_cut, is_partial;
 };
 
 static int read_function(struct qmp_pci *pci, struct json_object *from)
@@ -110,6 +110,14 @@ static struct qmp_pci *add_function(struct pci_list *list)
 	return &list->at[list->n++];
 }
 
+/* QEMU lists nothing behind a bridge whose secondary bus the firmware has not numbered. */
+static bool has_bus(struct json_object *bridge)
+{
+	struct qmp_number bus = qmp_member_number(qmp_member(bridge, "bus"), "secondary");
+
+	return !bus.is_set || bus.value != 0;
+}
+
 /* As deep as json_limits let it be. */
 static int read_functions(struct pci_list *list, struct json_object *devices)
 {
@@ -117,10 +125,12 @@ static int read_functions(struct pci_list *list, struct json_object *devices)
 		return -EPROTO;
 	for (size_t i = 0; i < json_object_array_length(devices); i++) {
 		struct json_object *from = json_object_array_get_idx(devices, i);
-		struct json_object *below = qmp_member(qmp_member(from, "pci_bridge"), "devices");
+		struct json_object *bridge = qmp_member(from, "pci_bridge");
+		struct json_object *below = qmp_member(bridge, "devices");
 		struct qmp_pci *pci = add_function(list);
 		int r = pci ? read_function(pci, from) : 0;
 
+		list->is_partial |= bridge && !has_bus(bridge);
 		if (r == 0 && below)
 			r = read_functions(list, below);
 		if (r < 0)
@@ -145,5 +155,6 @@ int qmp_read_pci(struct qmp_machine *machine, struct json_object *value)
 	machine->pci.at = list.at;
 	machine->pci.n = list.n;
 	machine->pci.is_cut = list.is_cut;
+	machine->is_pci_partial = list.is_partial;
 	return 0;
 }

@@ -19,6 +19,16 @@ static bool is_link(const char *target, const char *what)
 	return !strncmp(target, what, strlen(what));
 }
 
+/* "/dev/vfio/12": an IOMMU group (Documentation/driver-api/vfio.rst). */
+static void note_group(struct vm *vm, const char *target)
+{
+	uint64_t group;
+
+	if (is_link(target, "/dev/vfio/") && parse_u64(target + 10, &group) == 0 &&
+	    group <= UINT32_MAX && vm->n_vfio_groups < VM_VFIO_GROUPS_MAX)
+		vm->vfio_groups[vm->n_vfio_groups++] = (unsigned)group;
+}
+
 /* Descriptors tell what the command line of a machine does not: whether KVM really runs it, and
  * that vhost-net was handed over. */
 static void read_fds(struct vm *vm, struct host *host)
@@ -31,7 +41,7 @@ static void read_fds(struct vm *vm, struct host *host)
 		return;
 	vm->is_kvm = false;
 	vm->kvm_fd = -1;
-	vm->n_vhost_fds = 0;
+	vm->n_vhost_fds = vm->n_vfio_groups = 0;
 	for (size_t i = 0; i < fds.n && i < FDS_MAX; i++) {
 		char target[256];
 		uint64_t fd;
@@ -45,6 +55,7 @@ static void read_fds(struct vm *vm, struct host *host)
 			vm->kvm_fd = (int)fd;
 		}
 		vm->n_vhost_fds += !strcmp(target, "/dev/vhost-net");
+		note_group(vm, target);
 	}
 	host_names_done(&fds);
 }

@@ -41,6 +41,7 @@ void vm_free(struct vm *vm)
 	vm_threads_done(vm);
 	vm_config_done(&vm->config);
 	free(vm->reasons);
+	free(vm->devices);
 	free(vm);
 }
 

@@ -94,8 +94,8 @@ static void look_at_vcpu(const struct vm_host_facts *facts, struct host *host, s
 	}
 	if (is_away_from_memory(facts, &vm->memory, thread))
 		thread->flags |= 1u << VM_FLAG_NODE;
-	for (unsigned i = 0; facts->n_nodes > 1 && i < vm->config.n_devices; i++) {
-		int node = vm_node_of_device(host, vm->config.devices[i].address);
+	for (unsigned i = 0; facts->n_nodes > 1 && i < vm->n_devices; i++) {
+		int node = vm_node_of_device(host, vm->devices[i].address);
 
 		if (node >= 0 && is_away_from_node(facts, thread, (unsigned)node))
 			thread->flags |= 1u << VM_FLAG_VF;

@@ -53,7 +53,8 @@ enum vm_device_kind {
 	VM_VHOST_USER,
 	VM_VHOST_VDPA,
 	VM_VFIO,
-	VM_EMULATED
+	VM_EMULATED,
+	VM_UNKNOWN_KIND
 };
 struct vm_device {
 	enum vm_device_type type;
@@ -63,6 +64,7 @@ struct vm_device {
 	char address[32];  /* vfio: of the host's device, "0000:01:00.1" */
 	char backend[160]; /* netdev or file */
 	char iothread[64];
+	bool is_plugged; /* later: only the monitor knows it */
 };
 
 struct vm_config {
@@ -151,6 +153,8 @@ void vm_read_memory(struct host *host, pid_t pid, const struct vm_config *config
 
 /* --- one machine --- */
 
+#define VM_VFIO_GROUPS_MAX 64u
+
 struct vm {
 	pid_t pid;
 	uint64_t start; /* ticks since boot */
@@ -164,6 +168,7 @@ struct vm {
 	int kvm_fd;	    /* number of its kvm-vm descriptor; -1 */
 	bool are_fds_known; /* else we may not look */
 	unsigned n_vhost_fds;
+	unsigned n_vfio_groups, vfio_groups[VM_VFIO_GROUPS_MAX]; /* that it holds */
 	uint64_t facts_ns;  /* when fds and cgroup were read; 0: never */
 	uint64_t memory_ns; /* not before */
 	struct vm_memory memory;
@@ -172,7 +177,11 @@ struct vm {
 	struct vm_thread *threads;
 	unsigned flags;
 	const struct qmp_machine *qmp; /* of this run; NULL: nobody to ask */
-	struct vm_reasons *reasons;    /* why vCPUs left their guest, by their index */
+	bool are_devices_joined;
+	uint64_t pci_ns, block_ns; /* of the answers that devices were joined with */
+	unsigned n_devices;
+	struct vm_device *devices;
+	struct vm_reasons *reasons; /* why vCPUs left their guest, by their index */
 	unsigned n_reasons;
 	uint64_t exits_ns; /* of the answer that reasons are from */
 	bool has_counters; /* an answer with counters that is not too old to be shown */
@@ -218,6 +227,12 @@ void vm_read_facts(struct vm *vm, struct host *host);
 /* Threads, with their roles by name and by what QMP and KVM say. -ESRCH: it is gone. */
 int vm_read_threads(struct vm *vm, struct host *host, const struct vm_state *state) _must_check_;
 void vm_threads_done(struct vm *vm);
+
+/* --- devices --- */
+
+/* The command line's, without those that the monitor says were unplugged, and those that were
+ * plugged in; when the monitor has answered anew. */
+void vm_join_devices(struct vm *vm, struct host *host);
 
 /* --- exits --- */
 

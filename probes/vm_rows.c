@@ -139,11 +139,21 @@ static const struct metric thread_metrics[] = {
 	{"flags_text", METRIC_TEXT, UNIT_NONE, "What the flags mean", NULL},
 };
 
-enum device_metric { D_TYPE, D_KIND, D_MODEL, D_BACKEND, D_ADDRESS, D_DRIVER, D_NODE, D_IOTHREAD };
+enum device_metric {
+	D_TYPE,
+	D_KIND,
+	D_MODEL,
+	D_BACKEND,
+	D_ADDRESS,
+	D_DRIVER,
+	D_NODE,
+	D_IOTHREAD,
+	D_PLUGGED
+};
 static const struct metric device_metrics[] = {
 	{"type", METRIC_TEXT, UNIT_NONE, "nic, disk, scsi, balloon, vsock, fs, device", "type"},
 	{"device_kind", METRIC_TEXT, UNIT_NONE,
-	 "virtio, vhost-net, vhost, vhost-user, vhost-vdpa, vfio, emulated", "kind"},
+	 "virtio, vhost-net, vhost, vhost-user, vhost-vdpa, vfio, emulated, unknown", "kind"},
 	{"model", METRIC_TEXT, UNIT_NONE, "QEMU's device model", "model"},
 	{"backend", METRIC_TEXT, UNIT_NONE, "What it is on the host: interface, file, socket",
 	 "backend"},
@@ -151,6 +161,9 @@ static const struct metric device_metrics[] = {
 	{"driver", METRIC_TEXT, UNIT_NONE, "vfio: its driver on the host", "driver"},
 	{"node_id", METRIC_GAUGE, UNIT_NONE, "vfio: NUMA node of the host's device", "node"},
 	{"iothread", METRIC_TEXT, UNIT_NONE, "Thread that serves it", NULL},
+	{"plugged", METRIC_BOOL, UNIT_NONE,
+	 "Plugged in later: the monitor lists it (asked every 30 s), the command line does not",
+	 "plugged"},
 };
 
 const struct metric_set vm_sets[VM_SETS] = {
@@ -224,11 +237,29 @@ static void put_qmp(struct vm *vm, struct sample *out, struct sample_row *row)
 		sample_u64(row, V_BALLOON, qmp->balloon_bytes.value);
 }
 
+/* "bind:0", as numa_maps says it, of the backend that its monitor or its command line names. */
+static const char *policy_of(const struct vm *vm, char *buf, size_t size)
+{
+	const struct qmp_memdev *memdev =
+		vm->qmp && vm->qmp->memdevs.n ? &vm->qmp->memdevs.at[0] : NULL;
+	char nodes[128];
+
+	if (!memdev)
+		(void)snprintf(buf, size, "%s", vm->config.policy);
+	else if (cpuset_is_empty(&memdev->nodes) ||
+		 cpuset_format_list(&memdev->nodes, nodes, sizeof(nodes)) < 0)
+		(void)snprintf(buf, size, "%s", memdev->policy);
+	else
+		(void)snprintf(buf, size, "%s:%s", memdev->policy, nodes);
+	return buf;
+}
+
 static void put_memory(struct vm *vm, struct sample *out, struct sample_row *row)
 {
 	const struct vm_memory *memory = &vm->memory;
 	const struct vm_config *config = &vm->config;
 	uint64_t bytes = config->memory_bytes;
+	char policy[160];
 
 	if (vm->qmp && vm->qmp->base_bytes.is_set)
 		bytes = vm->qmp->base_bytes.value +
@@ -250,7 +281,7 @@ static void put_memory(struct vm *vm, struct sample *out, struct sample_row *row
 	}
 	if (config->backend_page_bytes)
 		sample_u64(row, V_PAGE, config->backend_page_bytes);
-	put_text(out, row, V_POLICY, config->policy);
+	put_text(out, row, V_POLICY, policy_of(vm, policy, sizeof(policy)));
 	if (memory->error)
 		sample_errno(row, V_NODES, memory->error);
 }
@@ -464,6 +495,8 @@ static const char *kind_text(enum vm_device_kind kind)
 		return "vfio";
 	case VM_EMULATED:
 		return "emulated";
+	case VM_UNKNOWN_KIND:
+		return "unknown";
 	}
 	return "emulated";
 }
@@ -516,6 +549,7 @@ static void emit_device(struct vm *vm, struct host *host, const struct vm_device
 	put_text(out, row, D_MODEL, device->driver);
 	put_text(out, row, D_BACKEND, device->backend);
 	put_text(out, row, D_IOTHREAD, device->iothread);
+	sample_bool(row, D_PLUGGED, device->is_plugged);
 	if (device->address[0])
 		put_host_device(host, out, row, device->address);
 }
@@ -526,6 +560,6 @@ void vm_emit(struct vm *vm, struct host *host, struct sample *out)
 
 	emit_vm(vm, host, out);
 	emit_threads(vm, host, parent, out);
-	for (unsigned i = 0; i < vm->config.n_devices; i++)
-		emit_device(vm, host, &vm->config.devices[i], parent, out);
+	for (unsigned i = 0; i < vm->n_devices; i++)
+		emit_device(vm, host, &vm->devices[i], parent, out);
 }

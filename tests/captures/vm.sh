@@ -77,6 +77,7 @@ start one -name "jt-one-$$,debug-threads=on" -uuid "$uuid" -smp 2 -m 16 \
 	-object iothread,id=io0 -drive if=none,id=d0,file="$dir/disk.raw",format=raw \
 	-device virtio-blk-pci,drive=d0,iothread=io0,id=blk0 -netdev user,id=n0 \
 	-device virtio-net-pci,netdev=n0,id=net0 -device virtio-balloon-pci,id=bal \
+	-device pcie-root-port,id=rp0,chassis=3 -device pcie-root-port,id=rp1,chassis=4 \
 	-qmp "unix:$dir/one.sock,server=on,wait=off"
 start two -name "guest=jt-two-$$" -smp 2 -m 32 -device e1000,id=old
 one=${running[one]} two=${running[two]}
@@ -85,7 +86,7 @@ until_true 20 test -S "$dir/one.sock" || {
 	exit 77
 }
 
-# qmp: what QEMU itself says, by a client that is not ours
+# qmp COMMAND...: what QEMU itself says, by a client that is not ours. "NAME {ARGUMENTS}"
 qmp() {
 	timeout 30 python3 - "$dir/one.sock" "$@" <<-'END'
 		import json, socket, sys
@@ -94,7 +95,11 @@ qmp() {
 		f = s.makefile("rw")
 		f.readline()
 		for command in ["qmp_capabilities"] + sys.argv[2:]:
-		    f.write(json.dumps({"execute": command}) + "\n")
+		    name, _, arguments = command.partition(" ")
+		    request = {"execute": name}
+		    if arguments:
+		        request["arguments"] = json.loads(arguments)
+		    f.write(json.dumps(request) + "\n")
 		    f.flush()
 		    while True:
 		        reply = json.loads(f.readline())
@@ -111,6 +116,17 @@ mapfile -t tids < <(qmp query-cpus-fast | jq -r 'sort_by(."cpu-index")[]."thread
 cpu=$(sed -n 's/^Cpus_allowed_list:[^0-9]*\([0-9]*\).*/\1/p' /proc/self/status)
 taskset -pc "$cpu" "${tids[0]}" >/dev/null || fail "taskset"
 sleep 1
+# Plugged in while it runs: no command line has these.
+truncate -s 1M "$dir/hot.raw"
+qmp 'netdev_add {"type": "user", "id": "n1"}' \
+	'device_add {"driver": "virtio-net-pci", "netdev": "n1", "id": "hot-net", "bus": "rp0"}' \
+	"blockdev-add {\"driver\": \"file\", \"filename\": \"$dir/hot.raw\", \"node-name\": \"b1\"}" \
+	'device_add {"driver": "virtio-blk-pci", "drive": "b1", "id": "hot-disk", "bus": "rp1"}' >/dev/null
+# Behind a bridge QEMU lists devices once the firmware has given the bridge a bus.
+plugged() {
+	qmp query-pci | jq -e '[.. | objects | .qdev_id?] | index("hot-net") and index("hot-disk")' >/dev/null
+}
+until_true 20 plugged
 # What stands still can be compared exactly: a guest that boots takes more pages.
 qmp stop >/dev/null
 "$program" snapshot --json >"$dir/out" || fail "snapshot ends with $?"
@@ -164,6 +180,15 @@ is "vmdevice:$number/blk0" backend "$dir/disk.raw"
 is "vmdevice:$number/blk0" iothread io0
 is "vmdevice:$number/net0" device_kind virtio
 is "vmdevice:$number/bal" type balloon
+is "vmdevice:$number/net0" plugged false
+if plugged; then
+	is "vmdevice:$number/hot-net" model virtio-net-pci
+	is "vmdevice:$number/hot-net" plugged true
+	is "vmdevice:$number/hot-disk" device_kind virtio
+	is "vmdevice:$number/hot-disk" backend "$dir/hot.raw"
+else
+	echo "vm: the firmware has numbered no bridge yet: devices plugged in are not compared"
+fi
 is "vmdevice:${key2#vm:}/old" device_kind emulated
 for pid in $one $two; do
 	have=$(jq --arg k "$(key "$pid")" '[.entities[] | select(.parent == $k and (.kind == "vcpu" or .kind == "thread") and .values.comm != null and (.key | test("/[0-9]+$")))] | length' "$dir/out")

@@ -334,6 +334,9 @@ static void a_monitor_knows_what_proc_does_not(void **state)
 	       "[{\"cpu-index\": 0, \"thread-id\": 110, \"qom-path\": \"/a\", \"target\": "
 	       "\"x86_64\"}]");
 	answer(f.host, "query-iothreads", "[{\"id\": \"io7\", \"thread-id\": 111}]");
+	answer(f.host, "query-memdev", "[]");
+	answer(f.host, "query-block", "[]");
+	answer(f.host, "query-pci", "[]");
 	fixture_run(&f);
 	assert_string_equal(fixture_text(&f, "vm:77.500", "monitor"), "ok");
 	assert_string_equal(fixture_text(&f, "vm:77.500", "state"), "paused");
