@@ -20,15 +20,23 @@ enum change_result {
 
 struct change_step_report {
 	enum change_result result;
-	int error;			 /* negative errno of a refusal, 0 */
-	char kept_value[PLAN_VALUE_MAX]; /* what the host shows now */
-	char why[256];			 /* in words; "" when exact */
+	int error;		/* negative errno of a refusal, 0 */
+	const char *kept_value; /* what the host shows now; "": unknown; the report's, never NULL */
+	char why[256];		/* in words; "" when exact */
 };
 
+/* Owns its steps: {0}, filled by the functions below (what it had is freed), then
+ * change_report_done() (which _cleanup_ takes, too). Never copied by assignment. */
 struct change_report {
 	unsigned n_steps;
-	struct change_step_report steps[PLAN_MAX_STEPS];
+	struct change_step_report *steps;
 };
+void change_report_done(struct change_report *report); /* {0} and twice are fine */
+void change_report_freep(struct change_report **report); /* of one on the heap */
+void change_report_copy(struct change_report *report, const struct change_report *from);
+/* n_steps empty ones (CHANGE_NOT_RUN) instead of what it had; and a step's kept_value. */
+void change_report_begin(struct change_report *report, unsigned n_steps);
+void change_step_report_keep(struct change_step_report *step, const char *value);
 
 /* Called before and after each step so that the guard can report progress; may be NULL. Applying,
  * a value other than 0 stops (-ECANCELED: the steps done so far are undone); undoing, it is

@@ -15,25 +15,6 @@
 #include "core/guard_internal.h"
 #include "core/text.h"
 
-const char *transaction_state_name(enum transaction_state state)
-{
-	switch (state) {
-	case TRANSACTION_APPLYING:
-		return "applying";
-	case TRANSACTION_TRIAL:
-		return "trial";
-	case TRANSACTION_KEPT:
-		return "kept";
-	case TRANSACTION_REVERTED:
-		return "reverted";
-	case TRANSACTION_REFUSED:
-		return "refused";
-	case TRANSACTION_RESIDUE:
-		return "residue";
-	}
-	return "?";
-}
-
 struct guard {
 	int fd;			      /* -1: the guard has gone */
 	pid_t guard_pid, sleeper_pid; /* 0: not our children */
@@ -42,7 +23,6 @@ struct guard {
 	bool is_detached;
 	bool is_lost_told;
 	char *run_dir; /* absolute: guard and sleeper live in the root directory */
-	char *bytes;   /* WIRE_MAX + 1 */
 };
 
 static struct guard *guard_new(const struct guard_options *options, int fd)
@@ -51,7 +31,6 @@ static struct guard *guard_new(const struct guard_options *options, int fd)
 
 	guard->fd = fd;
 	guard->options = *options;
-	guard->bytes = xcalloc(1, WIRE_MAX + 1);
 	wire_grow_buffers(fd);
 	return guard;
 }
@@ -237,7 +216,7 @@ static int tell_lost(struct guard *guard, struct guard_event *ret)
 	if (guard->is_lost_told)
 		return -EPIPE;
 	guard->is_lost_told = true;
-	memset(ret, 0, sizeof(*ret));
+	guard_event_done(ret);
 	ret->type = GUARD_EVENT_STATE;
 	ret->state = GUARD_LOST;
 	(void)snprintf(ret->text, sizeof(ret->text), "%s",
@@ -250,17 +229,17 @@ static int receive_reply(struct guard *guard, struct guard_event *ret_event,
 			 struct wire_done *ret_done, int flags)
 {
 	for (;;) {
-		ssize_t len =
-			guard->fd < 0 ? 0 : recv(guard->fd, guard->bytes, WIRE_MAX + 1, flags);
+		_cleanup_(freep) char *bytes = NULL;
+		ssize_t len = guard->fd < 0 ? 0 : wire_receive(guard->fd, flags, &bytes);
 
-		if (len < 0 && errno == EINTR)
+		if (len == -EINTR || len == -EBADMSG)
 			continue;
-		if (len < 0 && (errno == EAGAIN || errno == ENOMEM))
+		if (len == -EAGAIN || len == -ENOMEM)
 			return 0;
 		if (len <= 0)
 			return -EPIPE;
-		int kind = wire_parse_reply(guard->bytes, (size_t)len, guard->options.classes,
-					    ret_event, ret_done);
+		int kind = wire_parse_reply(bytes, (size_t)len, guard->options.classes, ret_event,
+					    ret_done);
 		if (kind > 0)
 			return kind;
 	}
@@ -295,7 +274,7 @@ void guard_set_patience(struct guard *guard, unsigned seconds)
 int guard_wait_done(struct guard *guard, uint64_t request, guard_outcome_fn *fn, void *arg,
 		    struct wire_done *ret)
 {
-	_cleanup_(freep) struct guard_event *event = xcalloc(1, sizeof(*event));
+	_cleanup_(guard_event_freep) struct guard_event *event = guard_event_new();
 
 	for (;;) {
 		int kind = receive_reply(guard, event, ret, 0);
@@ -384,7 +363,7 @@ void guard_close(struct guard *guard)
 		return;
 	if (guard->guard_pid && !guard->is_detached) {
 		struct wire_done done;
-		_cleanup_(freep) struct guard_event *event = xcalloc(1, sizeof(*event));
+		_cleanup_(guard_event_freep) struct guard_event *event = guard_event_new();
 
 		(void)!guard_send(guard, &(struct wire_request){.type = WIRE_CLOSE}, NULL);
 		/* The socket's end is the guard's: until then it reverts. */
@@ -398,7 +377,6 @@ void guard_close(struct guard *guard)
 			(void)!restore_after_loss(guard);
 	}
 	fd_closep(&guard->fd);
-	free(guard->bytes);
 	free(guard->run_dir);
 	free(guard);
 }

@@ -74,6 +74,14 @@ struct guard_event {
 	struct change_report report; /* of the last apply or undo */
 };
 
+/* An event owns its plan and report: {0}, filled by guard_receive() (what it had is freed), then
+ * done. Never copied by assignment. */
+struct guard_event *guard_event_new(void);
+void guard_event_done(struct guard_event *event);
+void guard_event_free(struct guard_event *event); /* NULL is fine */
+void guard_event_freep(struct guard_event **event);
+void guard_event_copy(struct guard_event *event, const struct guard_event *from);
+
 /* Forks guard and sleeper. -EPERM: not root; -EROFS etc: run dir unusable (why in words). */
 int guard_start(const struct guard_options *options, struct guard **ret, char *why,
 		size_t why_size) _must_check_;

@@ -19,7 +19,7 @@ static void add_transaction(struct guard_status *status, const struct guard_stor
 			    const struct undo_entry *entry)
 {
 	struct guard_transaction *mine;
-	_cleanup_(freep) struct plan *plan = xcalloc(1, sizeof(*plan));
+	_cleanup_(plan_freep) struct plan *plan = plan_new();
 	_cleanup_(freep) struct undo_header *header = xcalloc(1, sizeof(*header));
 	int err = undo_read(store->dirfd, entry->id, entry->is_kept, store->options->classes,
 			    header, plan);
@@ -102,7 +102,7 @@ void guard_status_done(struct guard_status *status)
 {
 	for (size_t i = 0; i < status->n_transactions; i++) {
 		free(status->transactions[i].header);
-		free(status->transactions[i].plan);
+		plan_free(status->transactions[i].plan);
 	}
 	free(status->transactions);
 	*status = (struct guard_status){0};
@@ -197,13 +197,13 @@ static void see_outcome(void *arg, const struct guard_event *event)
 static uint64_t later_overlap(struct guard_store *store, const struct undo_list *list, size_t at,
 			      const struct plan *plan)
 {
-	_cleanup_(freep) struct plan *other = xcalloc(1, sizeof(*other));
+	_cleanup_(plan_freep) struct plan *other = plan_new();
 	struct undo_header header;
 
 	for (size_t i = at + 1; i < list->n; i++) {
 		if (list->entries[i].is_kept &&
 		    !guard_store_read(store, list->entries[i].id, true, &header, other) &&
-		    guard_plans_overlap(plan, other))
+		    plan_overlaps(plan, other))
 			return list->entries[i].id;
 	}
 	return 0;
@@ -212,8 +212,8 @@ static uint64_t later_overlap(struct guard_store *store, const struct undo_list 
 static int undo_kept(struct guard_store *store, const struct undo_list *list, size_t at,
 		     struct seen *seen, char *why, size_t why_size)
 {
-	_cleanup_(freep) struct plan *plan = xcalloc(1, sizeof(*plan));
-	_cleanup_(freep) struct guard_event *event = xcalloc(1, sizeof(*event));
+	_cleanup_(plan_freep) struct plan *plan = plan_new();
+	_cleanup_(guard_event_freep) struct guard_event *event = guard_event_new();
 	struct undo_header header;
 	bool has_file;
 	uint64_t id = list->entries[at].id;

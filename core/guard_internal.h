@@ -106,8 +106,9 @@ void guard_job_join(struct guard_job *job);
 void guard_job_prepare_signals(void);
 
 /* guard_stack.c */
+/* What plan has is taken. */
 void guard_stack_request(struct guard_process *guard, const struct guard_origin *origin,
-			 const struct wire_request *request, const struct plan *plan);
+			 const struct wire_request *request, struct plan *plan);
 /* The job is over: files its result. */
 void guard_stack_job_done(struct guard_process *guard);
 /* Starts what is to be done next until a job runs or nothing is left. */

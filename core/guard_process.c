@@ -146,7 +146,7 @@ void guard_process_done(struct guard_process *guard, const struct guard_origin *
 static void send_state(struct guard_process *guard, int fd, enum guard_state state,
 		       const char *text)
 {
-	_cleanup_(freep) struct guard_event *event = xcalloc(1, sizeof(*event));
+	_cleanup_(guard_event_freep) struct guard_event *event = guard_event_new();
 
 	event->type = GUARD_EVENT_STATE;
 	event->state = state;
@@ -219,17 +219,17 @@ static void on_timer(struct guard_process *guard)
 /* One message from fd. 0: handled; negative: that end has gone, or talks nonsense. */
 static int receive(struct guard_process *guard, int fd, struct guard_origin *origin)
 {
-	_cleanup_(freep) char *bytes = xcalloc(1, WIRE_MAX + 1);
-	_cleanup_(freep) struct plan *plan = xcalloc(1, sizeof(*plan));
+	_cleanup_(freep) char *bytes = NULL;
+	_cleanup_(plan_freep) struct plan *plan = plan_new();
 	struct wire_request request;
-	ssize_t len = recv(fd, bytes, WIRE_MAX + 1, MSG_DONTWAIT);
+	ssize_t len = wire_receive(fd, MSG_DONTWAIT, &bytes);
 
 	/* ECONNRESET: the other end closed with something unread, and comes before what it had sent
 	 * (a detach): read on until the end. */
 	if (len < 0)
-		return errno == EAGAIN || errno == EINTR || errno == ENOMEM || errno == ECONNRESET
+		return len == -EAGAIN || len == -EINTR || len == -ENOMEM || len == -ECONNRESET
 			       ? 0
-			       : -errno;
+			       : (int)len;
 	if (len == 0)
 		return -EPIPE;
 	if (wire_parse_request(bytes, (size_t)len, guard->options->classes, &request, plan))
@@ -333,9 +333,9 @@ static int listen_control(struct guard_process *guard)
 static void on_recovered(void *arg, const struct guard_event *event)
 {
 	struct guard_process *guard = arg;
-	_cleanup_(freep) struct guard_event *copy = xcalloc(1, sizeof(*copy));
+	_cleanup_(guard_event_freep) struct guard_event *copy = guard_event_new();
 
-	*copy = *event;
+	guard_event_copy(copy, event);
 	guard_process_send(guard, &(struct guard_origin){.slot = -1}, copy);
 }
 

@@ -26,6 +26,25 @@ static struct guard_entry *newest_trial(const struct guard_process *guard)
 	return NULL;
 }
 
+static void entry_free(struct guard_entry *entry)
+{
+	guard_event_done(&entry->applied);
+	free(entry);
+}
+
+static void job_free(struct guard_job *job)
+{
+	plan_done(&job->plan);
+	guard_event_done(&job->result);
+	free(job);
+}
+
+static void queued_free(struct guard_queued *queued)
+{
+	plan_done(&queued->plan);
+	free(queued);
+}
+
 /* Takes entry, keeps the order of ids. */
 static void insert_entry(struct guard_process *guard, struct guard_entry *entry)
 {
@@ -49,7 +68,7 @@ static void drop_entry(struct guard_process *guard, struct guard_entry *entry)
 	guard->n_entries--;
 	memmove(&guard->entries[i], &guard->entries[i + 1],
 		(guard->n_entries - i) * sizeof(guard->entries[0]));
-	free(entry);
+	entry_free(entry);
 }
 
 static uint64_t own_deadline(const struct guard_process *guard, const struct guard_entry *entry)
@@ -73,8 +92,7 @@ static uint64_t entry_deadline(const struct guard_process *guard, const struct g
 		deadlines[i] = own_deadline(guard, mine);
 		for (unsigned k = 0; k < i && deadlines[i]; k++) {
 			if (deadlines[k] && deadlines[k] < deadlines[i] &&
-			    guard_plans_overlap(&guard->entries[k]->applied.plan,
-						&mine->applied.plan))
+			    plan_overlaps(&guard->entries[k]->applied.plan, &mine->applied.plan))
 				deadlines[i] = deadlines[k];
 		}
 		if (mine == entry)
@@ -110,7 +128,7 @@ static void want_back(struct guard_process *guard, struct guard_entry *entry)
 		if (later == entry)
 			is_found = true;
 		else if (is_found && !later->is_wanted_back && !later->header.is_kept &&
-			 guard_plans_overlap(&later->applied.plan, &entry->applied.plan))
+			 plan_overlaps(&later->applied.plan, &entry->applied.plan))
 			want_back(guard, later);
 	}
 }
@@ -120,7 +138,7 @@ static void want_back(struct guard_process *guard, struct guard_entry *entry)
 static void refuse(struct guard_process *guard, const struct guard_origin *origin, uint64_t id,
 		   int err, const char *text)
 {
-	_cleanup_(freep) struct guard_event *event = xcalloc(1, sizeof(*event));
+	_cleanup_(guard_event_freep) struct guard_event *event = guard_event_new();
 
 	event->type = GUARD_EVENT_TRANSACTION;
 	event->state = guard->state;
@@ -190,7 +208,7 @@ static pid_t who_asked(const struct guard_process *guard, const struct guard_ori
 	return origin->slot >= 0 ? guard->clients[origin->slot].pid : guard->who_pid;
 }
 
-static void do_apply(struct guard_process *guard, const struct guard_queued *queued)
+static void do_apply(struct guard_process *guard, struct guard_queued *queued)
 {
 	uint64_t id;
 
@@ -207,7 +225,7 @@ static void do_apply(struct guard_process *guard, const struct guard_queued *que
 	job->is_apply = true;
 	job->origin = queued->origin;
 	job->revert_after_ns = queued->request.revert_after_ns;
-	job->plan = queued->plan;
+	plan_move(&job->plan, &queued->plan);
 	job->header = (struct undo_header){
 		.id = id,
 		.who_pid = who_asked(guard, &queued->origin),
@@ -218,14 +236,14 @@ static void do_apply(struct guard_process *guard, const struct guard_queued *que
 	memcpy(job->header.who_user, guard->who_user, sizeof(job->header.who_user));
 	guard->last_touch_ns = now;
 
-	_cleanup_(freep) struct guard_event *event = xcalloc(1, sizeof(*event));
+	_cleanup_(guard_event_freep) struct guard_event *event = guard_event_new();
 	event->type = GUARD_EVENT_TRANSACTION;
 	event->state = guard->state;
 	event->id = id;
 	event->transaction = TRANSACTION_APPLYING;
 	event->deadline_boottime_ns = job->header.deadline_boottime_ns;
 	event->start_ns = guard_monotonic_ns();
-	event->plan = job->plan;
+	plan_copy(&event->plan, &job->plan);
 	guard_process_send(guard, &job->origin, event);
 	start_job(guard, job);
 }
@@ -245,7 +263,7 @@ static void do_keep(struct guard_process *guard, const struct guard_queued *queu
 
 		if (earlier == entry)
 			break;
-		if (!guard_plans_overlap(&earlier->applied.plan, &entry->applied.plan))
+		if (!plan_overlaps(&earlier->applied.plan, &entry->applied.plan))
 			continue;
 		(void)snprintf(text, sizeof(text),
 			       "transaction %llu changed the same before it and is a trial still: "
@@ -276,7 +294,7 @@ static int load_kept(struct guard_process *guard, uint64_t id)
 	if (!err && guard->n_entries + 1 >= GUARD_MAX_OPEN)
 		err = -ENOSPC;
 	if (err) {
-		free(entry);
+		entry_free(entry);
 		return err;
 	}
 	entry->origin.slot = -1;
@@ -289,7 +307,7 @@ static int load_kept(struct guard_process *guard, uint64_t id)
 /* A kept transaction that came later and changed the same object; 0: none. */
 static uint64_t later_kept(struct guard_process *guard, const struct plan *plan, uint64_t id)
 {
-	_cleanup_(freep) struct plan *other = xcalloc(1, sizeof(*other));
+	_cleanup_(plan_freep) struct plan *other = plan_new();
 	struct undo_header header;
 	struct undo_list list;
 	uint64_t found = 0;
@@ -299,7 +317,7 @@ static uint64_t later_kept(struct guard_process *guard, const struct plan *plan,
 	for (size_t i = list.n; i-- > 0 && list.entries[i].id > id;) {
 		if (list.entries[i].is_kept &&
 		    !guard_store_read(&guard->store, list.entries[i].id, true, &header, other) &&
-		    guard_plans_overlap(plan, other))
+		    plan_overlaps(plan, other))
 			found = list.entries[i].id;
 	}
 	undo_list_done(&list);
@@ -402,7 +420,7 @@ static void do_list(struct guard_process *guard, const struct guard_queued *queu
 	guard_process_done(guard, &queued->origin, 0, "");
 }
 
-static void do_queued(struct guard_process *guard, const struct guard_queued *queued)
+static void do_queued(struct guard_process *guard, struct guard_queued *queued)
 {
 	switch (queued->request.type) {
 	case WIRE_APPLY:
@@ -427,7 +445,7 @@ static void do_queued(struct guard_process *guard, const struct guard_queued *qu
 }
 
 static void enqueue(struct guard_process *guard, const struct guard_origin *origin,
-		    const struct wire_request *request, const struct plan *plan)
+		    const struct wire_request *request, struct plan *plan)
 {
 	/* Taking back what is being applied means: stop applying it. */
 	if (guard->job && guard->job->is_apply &&
@@ -443,12 +461,12 @@ static void enqueue(struct guard_process *guard, const struct guard_origin *orig
 	queued->origin = *origin;
 	queued->request = *request;
 	if (request->type == WIRE_APPLY)
-		queued->plan = *plan;
+		plan_move(&queued->plan, plan);
 	guard->queue[guard->n_queue++] = queued;
 }
 
 void guard_stack_request(struct guard_process *guard, const struct guard_origin *origin,
-			 const struct wire_request *request, const struct plan *plan)
+			 const struct wire_request *request, struct plan *plan)
 {
 	bool is_program = origin->slot < 0;
 
@@ -520,7 +538,7 @@ static bool undo_next(struct guard_process *guard)
 	struct guard_job *job = xcalloc(1, sizeof(*job));
 	job->origin = entry->origin;
 	job->header = entry->header;
-	job->plan = entry->applied.plan;
+	plan_copy(&job->plan, &entry->applied.plan);
 	start_job(guard, job);
 	return true;
 }
@@ -528,7 +546,7 @@ static bool undo_next(struct guard_process *guard)
 static void drop_queue(struct guard_process *guard)
 {
 	for (unsigned i = 0; i < guard->n_queue; i++)
-		free(guard->queue[i]);
+		queued_free(guard->queue[i]);
 	guard->n_queue = 0;
 }
 
@@ -557,7 +575,7 @@ void guard_stack_pump(struct guard_process *guard)
 		memmove(&guard->queue[0], &guard->queue[1],
 			guard->n_queue * sizeof(guard->queue[0]));
 		do_queued(guard, queued);
-		free(queued);
+		queued_free(queued);
 	}
 }
 
@@ -577,7 +595,7 @@ static void file_applied(struct guard_process *guard, struct guard_job *job)
 		if (job->revert_after_ns)
 			entry->exact_deadline_ns = guard_boottime_ns() + job->revert_after_ns;
 		guard->last_touch_ns = guard_boottime_ns();
-		entry->applied = *event;
+		guard_event_copy(&entry->applied, event);
 		insert_entry(guard, entry);
 		event->deadline_boottime_ns = entry_deadline(guard, entry);
 		entry->applied.deadline_boottime_ns = event->deadline_boottime_ns;
@@ -623,7 +641,7 @@ void guard_stack_job_done(struct guard_process *guard)
 		file_applied(guard, job);
 	else
 		file_undone(guard, job);
-	free(job);
+	job_free(job);
 }
 
 /* --- what the program is told meanwhile --- */
@@ -658,7 +676,7 @@ void guard_stack_progress(struct guard_process *guard)
 	if (!(step->class->flags & STEP_SLOW) ||
 	    step_read(guard->peek, step->class, step->object, now, sizeof(now)))
 		return;
-	_cleanup_(freep) struct guard_event *event = xcalloc(1, sizeof(*event));
+	_cleanup_(guard_event_freep) struct guard_event *event = guard_event_new();
 	event->type = GUARD_EVENT_PROGRESS;
 	event->state = guard->state;
 	event->id = job->header.id;
@@ -673,6 +691,6 @@ void guard_stack_free(struct guard_process *guard)
 {
 	drop_queue(guard);
 	for (unsigned i = 0; i < guard->n_entries; i++)
-		free(guard->entries[i]);
+		entry_free(guard->entries[i]);
 	guard->n_entries = 0;
 }

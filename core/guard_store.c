@@ -252,27 +252,17 @@ int guard_store_prepare(struct guard_store *store, char *why, size_t why_size)
 
 /* --- applying and taking back --- */
 
-bool guard_plans_overlap(const struct plan *a, const struct plan *b)
-{
-	for (unsigned i = 0; i < a->n_steps; i++) {
-		for (unsigned k = 0; k < b->n_steps; k++) {
-			if (a->steps[i].class == b->steps[k].class &&
-			    !strcmp(a->steps[i].object, b->steps[k].object))
-				return true;
-		}
-	}
-	return false;
-}
-
 static void event_init(struct guard_event *event, const struct undo_header *header,
 		       const struct plan *plan)
 {
-	memset(event, 0, sizeof(*event));
+	plan_copy(&event->plan, plan);
+	change_report_done(&event->report);
 	event->type = GUARD_EVENT_TRANSACTION;
 	event->state = GUARD_READY;
 	event->id = header->id;
 	event->deadline_boottime_ns = header->deadline_boottime_ns;
-	event->plan = *plan;
+	event->request = event->start_ns = event->end_ns = 0;
+	event->text[0] = '\0';
 }
 
 /* The first step that did not go as wished, in words. */
@@ -385,12 +375,12 @@ void guard_store_apply(struct guard_store *store, const struct undo_header *head
 	}
 
 	/* change_apply() took everything back; this looks again, and decides about the file. */
-	_cleanup_(freep) struct guard_event *undone = xcalloc(1, sizeof(*undone));
+	_cleanup_(guard_event_freep) struct guard_event *undone = guard_event_new();
 	event_say_first(ret);
 	guard_store_undo(store, header, plan, NULL, NULL, undone, ret_has_file);
 	if (undone->transaction == TRANSACTION_REVERTED)
 		return;
-	*ret = *undone;
+	guard_event_copy(ret, undone);
 }
 
 /* --- recovery --- */
@@ -399,7 +389,7 @@ static void report_damaged(struct guard_store *store, uint64_t id, int err, guar
 			   void *arg)
 {
 	static const struct plan no_plan;
-	_cleanup_(freep) struct guard_event *event = xcalloc(1, sizeof(*event));
+	_cleanup_(guard_event_freep) struct guard_event *event = guard_event_new();
 
 	event_init(event, &(struct undo_header){.id = id}, &no_plan);
 	event->transaction = TRANSACTION_RESIDUE;
@@ -415,8 +405,8 @@ static void report_damaged(struct guard_store *store, uint64_t id, int err, guar
 static int recover_one(struct guard_store *store, const struct undo_entry *entry,
 		       guard_outcome_fn *fn, void *arg)
 {
-	_cleanup_(freep) struct plan *plan = xcalloc(1, sizeof(*plan));
-	_cleanup_(freep) struct guard_event *event = xcalloc(1, sizeof(*event));
+	_cleanup_(plan_freep) struct plan *plan = plan_new();
+	_cleanup_(guard_event_freep) struct guard_event *event = guard_event_new();
 	struct undo_header header;
 	bool has_file;
 	int err = guard_store_read(store, entry->id, entry->is_kept, &header, plan);

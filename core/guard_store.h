@@ -35,8 +35,9 @@ int guard_open_host(const struct guard_options *options, struct host **ret) _mus
 
 /* Undoes what a dead instance left, newest first; kept files of this boot stay. 1: residue. */
 int guard_store_recover(struct guard_store *store, guard_outcome_fn *fn, void *arg) _must_check_;
-/* One transaction with its undo file: fills ret (id, state, times, plan, report, text).
- * *ret_has_file: it is a trial now, or a write failed on the way back: the file stays. */
+/* One transaction with its undo file: fills ret (an event that was {0} or filled before:id, state,
+ * times, plan, report, text). *ret_has_file: it is a trial now, or a write failed on the way back:
+ * the file stays. */
 void guard_store_apply(struct guard_store *store, const struct undo_header *header,
 		       const struct plan *plan, change_progress_fn *progress, void *arg,
 		       struct guard_event *ret, bool *ret_has_file);
@@ -48,8 +49,6 @@ void guard_store_undo(struct guard_store *store, const struct undo_header *heade
 int guard_store_read(struct guard_store *store, uint64_t id, bool is_kept,
 		     struct undo_header *ret_header, struct plan *ret_plan) _must_check_;
 
-/* Two plans touch the same object. */
-bool guard_plans_overlap(const struct plan *a, const struct plan *b);
 /* A line for the system log; never blocks. */
 void guard_log(const struct guard_options *options, const char *fmt, ...) _printf_(2, 3);
 uint64_t guard_boottime_ns(void);

@@ -1,12 +1,17 @@
 #include "core/guard_wire.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #define SEND_ATTEMPTS 4
+#define WIRE_SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 #define WIRE_MAGIC UINT32_C(0x6a740001)
 
 enum { WIRE_EVENT = 32, WIRE_DONE = 33 };
@@ -27,6 +32,79 @@ struct wire_step {
 	int32_t error;
 	uint32_t kept_len, why_len;
 };
+
+static int write_whole(int fd, const struct iovec *parts, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		const char *at = parts[i].iov_base;
+		size_t left = parts[i].iov_len;
+
+		while (left > 0) {
+			ssize_t done = write(fd, at, left);
+
+			if (done < 0 && errno == EINTR)
+				continue;
+			if (done <= 0)
+				return done < 0 ? -errno : -EIO;
+			at += done;
+			left -= (size_t)done;
+		}
+	}
+	return 0;
+}
+
+/* A file that holds parts and that nobody can change any more. */
+static int seal_parts(const struct iovec *parts, size_t n)
+{
+	_cleanup_(fd_closep) int fd = memfd_create("jittertop", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	if (fd < 0)
+		return -errno;
+	int err = write_whole(fd, parts, n);
+	if (err)
+		return err;
+	if (fcntl(fd, F_ADD_SEALS, WIRE_SEALS) < 0)
+		return -errno;
+	int taken = fd;
+	fd = -1;
+	return taken;
+}
+
+/* A lost answer leaves the other end waiting: only its death or its full queue is taken for an end.
+ */
+static int send_parts(int fd, const struct msghdr *message)
+{
+	for (unsigned attempt = 0;; attempt++) {
+		if (sendmsg(fd, message, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
+			return 0;
+		if (attempt == SEND_ATTEMPTS || errno == EAGAIN || errno == EPIPE ||
+		    errno == ECONNRESET)
+			return -errno;
+	}
+}
+
+/* The first part, with the others in a memfd. */
+static int send_sealed(int fd, struct iovec *parts, size_t n)
+{
+	union {
+		struct cmsghdr head;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control = {0};
+	_cleanup_(fd_closep) int body = seal_parts(parts + 1, n - 1);
+
+	if (body < 0)
+		return body;
+	struct msghdr message = {.msg_iov = parts,
+				 .msg_iovlen = 1,
+				 .msg_control = &control,
+				 .msg_controllen = sizeof(control)};
+	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&message);
+	cmsg->cmsg_level = SOL_SOCKET;
+	cmsg->cmsg_type = SCM_RIGHTS;
+	cmsg->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(cmsg), &body, sizeof(body));
+	return send_parts(fd, &message);
+}
 
 static int send_message(int fd, struct wire_head *head, const char *text, const struct plan *plan,
 			const char *report)
@@ -51,18 +129,92 @@ static int send_message(int fd, struct wire_head *head, const char *text, const 
 		{.iov_base = plan_text, .iov_len = plan_len},
 		{.iov_base = (void *)(uintptr_t)report, .iov_len = head->report_len},
 	};
-	struct msghdr message = {.msg_iov = parts, .msg_iovlen = ARRAY_SIZE(parts)};
+	size_t len = sizeof(*head) + head->text_len + plan_len + head->report_len;
 
-	/* A lost answer leaves the other end waiting: only its death or its full queue is taken for
-	 * an end. */
-	for (unsigned attempt = 0;; attempt++) {
-		if (sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
-			return 0;
-		if (attempt == SEND_ATTEMPTS || errno == EAGAIN || errno == EPIPE ||
-		    errno == ECONNRESET)
-			return -errno;
-	}
+	if (len > WIRE_MAX)
+		return -EFBIG;
+	if (len > WIRE_DIRECT_MAX)
+		return send_sealed(fd, parts, ARRAY_SIZE(parts));
+	const struct msghdr message = {.msg_iov = parts, .msg_iovlen = ARRAY_SIZE(parts)};
+	return send_parts(fd, &message);
 }
+
+/* --- receiving --- */
+
+/* The fd that came along, and no other; -1: none. */
+static int take_fd(struct msghdr *message)
+{
+	int taken = -1;
+
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		for (size_t at = 0; CMSG_LEN(at + sizeof(int)) <= c->cmsg_len; at += sizeof(int)) {
+			fd_closep(&taken);
+			memcpy(&taken, CMSG_DATA(c) + at, sizeof(taken));
+		}
+	}
+	return taken;
+}
+
+/* What the sealed file holds, behind the head. */
+static ssize_t read_sealed(int fd, const char *head, char **ret_bytes)
+{
+	struct stat st;
+	int seals = fcntl(fd, F_GET_SEALS);
+
+	if (seals < 0 || (seals & WIRE_SEALS) != WIRE_SEALS || fstat(fd, &st) < 0 ||
+	    st.st_size <= 0 || (uint64_t)st.st_size > WIRE_MAX - sizeof(struct wire_head))
+		return -EBADMSG;
+
+	size_t body = (size_t)st.st_size, got = 0;
+	_cleanup_(freep) char *bytes = xcalloc(1, sizeof(struct wire_head) + body);
+	memcpy(bytes, head, sizeof(struct wire_head));
+	while (got < body) {
+		ssize_t n =
+			pread(fd, bytes + sizeof(struct wire_head) + got, body - got, (off_t)got);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n < 0 ? -errno : -EBADMSG;
+		got += (size_t)n;
+	}
+	*ret_bytes = bytes;
+	bytes = NULL;
+	return (ssize_t)(sizeof(struct wire_head) + body);
+}
+
+ssize_t wire_receive(int fd, int flags, char **ret_bytes)
+{
+	union {
+		struct cmsghdr head;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control;
+	_cleanup_(freep) char *bytes = xcalloc(1, WIRE_DIRECT_MAX + 1);
+	struct iovec part = {.iov_base = bytes, .iov_len = WIRE_DIRECT_MAX + 1};
+	struct msghdr message = {.msg_iov = &part,
+				 .msg_iovlen = 1,
+				 .msg_control = &control,
+				 .msg_controllen = sizeof(control)};
+
+	*ret_bytes = NULL;
+	ssize_t len = recvmsg(fd, &message, flags | MSG_CMSG_CLOEXEC);
+	if (len < 0)
+		return -errno;
+	_cleanup_(fd_closep) int body = take_fd(&message);
+	if (body >= 0)
+		return len == (ssize_t)sizeof(struct wire_head)
+			       ? read_sealed(body, bytes, ret_bytes)
+			       : -EBADMSG;
+	if ((size_t)len > WIRE_DIRECT_MAX || (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)))
+		return -EBADMSG;
+	*ret_bytes = bytes;
+	bytes = NULL;
+	return len;
+}
+
+/* --- requests --- */
 
 int wire_send_request(int fd, const struct wire_request *request, const struct plan *plan)
 {
@@ -184,9 +336,11 @@ int wire_parse_request(const char *bytes, size_t len, const struct step_class *c
 static int parse_report(const char *bytes, size_t len, uint32_t n_steps,
 			struct change_report *report)
 {
-	if (n_steps > PLAN_MAX_STEPS)
+	char kept[PLAN_VALUE_MAX];
+
+	if (n_steps > PLAN_MAX_STEPS || n_steps > len / sizeof(struct wire_step))
 		return -EBADMSG;
-	report->n_steps = n_steps;
+	change_report_begin(report, n_steps);
 	for (uint32_t i = 0; i < n_steps; i++) {
 		struct change_step_report *step = &report->steps[i];
 		struct wire_step head;
@@ -198,11 +352,12 @@ static int parse_report(const char *bytes, size_t len, uint32_t n_steps,
 		len -= sizeof(head);
 		if (head.result > CHANGE_NOT_RUN || head.kept_len > len ||
 		    head.why_len > len - head.kept_len ||
-		    parse_text(bytes, head.kept_len, step->kept_value, sizeof(step->kept_value)) ||
+		    parse_text(bytes, head.kept_len, kept, sizeof(kept)) ||
 		    parse_text(bytes + head.kept_len, head.why_len, step->why, sizeof(step->why)))
 			return -EBADMSG;
 		step->result = (enum change_result)head.result;
 		step->error = head.error;
+		change_step_report_keep(step, kept);
 		bytes += head.kept_len + head.why_len;
 		len -= head.kept_len + head.why_len;
 	}
@@ -217,7 +372,7 @@ static int parse_event(const char *body, const struct wire_head *head,
 	if (head->event > GUARD_EVENT_TRANSACTION || head->state > GUARD_LOST ||
 	    head->transaction > TRANSACTION_RESIDUE)
 		return -EBADMSG;
-	memset(event, 0, sizeof(*event));
+	guard_event_done(event);
 	event->type = (enum guard_event_type)head->event;
 	event->state = (enum guard_state)head->state;
 	event->request = head->request;

@@ -3,10 +3,13 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/parse.h"
 #include "core/plan_internal.h"
+
+#define FIRST_ROOM 4u
 
 void plan_init(struct plan *plan)
 {
@@ -15,7 +18,93 @@ void plan_init(struct plan *plan)
 
 void plan_done(struct plan *plan)
 {
+	/* The texts of a step are one block, which begins with the object. */
+	for (unsigned i = 0; i < plan->n_steps; i++)
+		free((void *)(uintptr_t)plan->steps[i].object);
+	free(plan->steps);
 	plan_init(plan);
+}
+
+struct plan *plan_new(void)
+{
+	return xcalloc(1, sizeof(struct plan));
+}
+
+void plan_free(struct plan *plan)
+{
+	if (plan)
+		plan_done(plan);
+	free(plan);
+}
+
+void plan_freep(struct plan **plan)
+{
+	plan_free(*plan);
+}
+
+/* FNV-1a. Told apart by it: nearly all of the thousands of objects a plan is searched for. */
+static uint32_t hash_of(const char *text)
+{
+	uint32_t hash = UINT32_C(2166136261);
+
+	for (; *text; text++)
+		hash = (hash ^ (unsigned char)*text) * UINT32_C(16777619);
+	return hash;
+}
+
+static const char *put_text(char **at, const char *text)
+{
+	char *start = *at;
+	size_t size = strlen(text) + 1;
+
+	memcpy(start, text, size);
+	*at += size;
+	return start;
+}
+
+int plan_append(struct plan *plan, const struct plan_step *from)
+{
+	unsigned n = plan->n_steps;
+	char *at = xcalloc(1, strlen(from->object) + strlen(from->identity) +
+				      strlen(from->old_value) + strlen(from->new_value) + 4);
+
+	if (n == PLAN_MAX_STEPS) {
+		free(at);
+		return -E2BIG;
+	}
+	/* Room for a power of two, whose next one it is when it is full. */
+	if (n == 0 || (n >= FIRST_ROOM && (n & (n - 1)) == 0))
+		plan->steps =
+			xrealloc(plan->steps, (n ? 2 * n : FIRST_ROOM) * sizeof(*plan->steps));
+
+	struct plan_step *step = &plan->steps[n];
+	step->class = from->class;
+	step->object = put_text(&at, from->object);
+	step->identity = put_text(&at, from->identity);
+	step->old_value = put_text(&at, from->old_value);
+	step->new_value = put_text(&at, from->new_value);
+	step->is_later = from->is_later;
+	step->object_hash = hash_of(step->object);
+	plan->n_steps++;
+	return 0;
+}
+
+void plan_copy(struct plan *plan, const struct plan *from)
+{
+	struct plan copy = {.affected = from->affected};
+
+	memcpy(copy.title, from->title, sizeof(copy.title));
+	for (unsigned i = 0; i < from->n_steps; i++)
+		(void)!plan_append(&copy, &from->steps[i]);
+	plan_done(plan);
+	*plan = copy;
+}
+
+void plan_move(struct plan *plan, struct plan *from)
+{
+	plan_done(plan);
+	*plan = *from;
+	plan_init(from);
 }
 
 void plan_title_add(struct plan *plan, const char *fmt, ...)
@@ -170,7 +259,7 @@ int step_values_equal(const struct step_class *class, const char *a, const char 
 int step_read(struct host *host, const struct step_class *class, const char *object, char *buf,
 	      size_t size)
 {
-	char path[512], text[PLAN_VALUE_MAX], trimmed[PLAN_VALUE_MAX];
+	char path[STEP_PATH_MAX], text[PLAN_VALUE_MAX], trimmed[PLAN_VALUE_MAX];
 	int err = class->path(object, path, sizeof(path));
 
 	if (err)
@@ -217,20 +306,45 @@ int plan_step_path(const struct plan_step *step, char *buf, size_t size)
 	return step->class->path(step->object, buf + 1, size - 1);
 }
 
-static bool has_object(const struct plan *plan, const struct step_class *class, const char *object)
+static bool is_same_object(const struct plan_step *a, const struct plan_step *b)
+{
+	return a->object_hash == b->object_hash && a->class == b->class &&
+	       !strcmp(a->object, b->object);
+}
+
+bool plan_overlaps(const struct plan *a, const struct plan *b)
+{
+	for (unsigned i = 0; i < a->n_steps; i++) {
+		for (unsigned k = 0; k < b->n_steps; k++) {
+			if (is_same_object(&a->steps[i], &b->steps[k]))
+				return true;
+		}
+	}
+	return false;
+}
+
+static bool has_object(const struct plan *plan, const struct plan_step *step)
 {
 	for (unsigned i = 0; i < plan->n_steps; i++) {
-		if (plan->steps[i].class == class && !strcmp(plan->steps[i].object, object))
+		if (is_same_object(&plan->steps[i], step))
 			return true;
 	}
 	return false;
 }
 
+/* A step that is being made, with room for its texts. */
+struct draft {
+	struct plan_step step;
+	char identity[PLAN_OBJECT_MAX];
+	char old_value[PLAN_VALUE_MAX], new_value[PLAN_VALUE_MAX];
+};
+
 /* Identity and present value into step. */
-static int read_present(struct plan_step *step, struct host *host, char *why, size_t why_size)
+static int read_present(struct draft *draft, struct host *host, char *why, size_t why_size)
 {
+	const struct plan_step *step = &draft->step;
 	const struct step_class *class = step->class;
-	int err = class->identity(host, step->object, step->identity, sizeof(step->identity));
+	int err = class->identity(host, step->object, draft->identity, sizeof(draft->identity));
 
 	if (err) {
 		(void)snprintf(why, why_size, "%s: %s: `jittertop knobs` lists what there is",
@@ -239,7 +353,7 @@ static int read_present(struct plan_step *step, struct host *host, char *why, si
 						     : strerror(-err));
 		return err;
 	}
-	err = step_read(host, class, step->object, step->old_value, sizeof(step->old_value));
+	err = step_read(host, class, step->object, draft->old_value, sizeof(draft->old_value));
 	if (!err)
 		return 0;
 	if (err == -EILSEQ)
@@ -276,22 +390,33 @@ static int take_value(const struct plan_step *step, const char *value, char *buf
 	return err;
 }
 
-static int check_wish(struct plan_step *step, struct host *host, const char *new_value, char *why,
+static int check_wish(struct draft *draft, struct host *host, const char *new_value, char *why,
 		      size_t why_size)
 {
-	int err = take_value(step, new_value, step->new_value, sizeof(step->new_value), why,
+	const struct plan_step *step = &draft->step;
+	int err = take_value(step, new_value, draft->new_value, sizeof(draft->new_value), why,
 			     why_size);
 
 	if (err || !step->class->check)
 		return err;
-	return step->class->check(host, step->object, step->new_value, why, why_size);
+	return step->class->check(host, step->object, draft->new_value, why, why_size);
 }
 
-/* An empty step for object behind the last one, not yet counted. */
-static int begin_step(struct plan *plan, const struct step_class *class, const char *object,
-		      char *why, size_t why_size)
+static void draft_begin(struct draft *draft, const struct step_class *class, const char *object)
 {
-	char path[512];
+	draft->identity[0] = draft->old_value[0] = draft->new_value[0] = '\0';
+	draft->step = (struct plan_step){.class = class,
+					 .object = object,
+					 .identity = draft->identity,
+					 .old_value = draft->old_value,
+					 .new_value = draft->new_value,
+					 .object_hash = hash_of(object)};
+}
+
+static int check_object(const struct plan *plan, const struct step_class *class, const char *object,
+			char *why, size_t why_size)
+{
+	char path[STEP_PATH_MAX];
 
 	if (why_size > 0)
 		why[0] = '\0';
@@ -305,50 +430,42 @@ static int begin_step(struct plan *plan, const struct step_class *class, const c
 			       object, class->name);
 		return -EINVAL;
 	}
-
-	struct plan_step *step = &plan->steps[plan->n_steps];
-	memset(step, 0, sizeof(*step));
-	step->class = class;
-	(void)snprintf(step->object, sizeof(step->object), "%s", object);
 	return 0;
 }
 
 int plan_add(struct plan *plan, struct host *host, const struct step_class *class,
 	     const char *object, const char *new_value, char *why, size_t why_size)
 {
-	int err = begin_step(plan, class, object, why, why_size);
+	struct draft draft;
+	int err = check_object(plan, class, object, why, why_size);
 
 	if (err)
 		return err;
-	if (has_object(plan, class, object)) {
+	draft_begin(&draft, class, object);
+	if (has_object(plan, &draft.step)) {
 		(void)snprintf(why, why_size, "%s is set twice in one change", object);
 		return -EEXIST;
 	}
-
-	struct plan_step *step = &plan->steps[plan->n_steps];
-	err = read_present(step, host, why, why_size);
+	err = read_present(&draft, host, why, why_size);
 	if (!err)
-		err = check_wish(step, host, new_value, why, why_size);
-	if (!err)
-		plan->n_steps++;
-	return err;
+		err = check_wish(&draft, host, new_value, why, why_size);
+	return err ? err : plan_append(plan, &draft.step);
 }
 
 int plan_add_later(struct plan *plan, const struct step_class *class, const char *object,
 		   const char *expected_old, const char *new_value, char *why, size_t why_size)
 {
-	int err = begin_step(plan, class, object, why, why_size);
+	struct draft draft;
+	int err = check_object(plan, class, object, why, why_size);
 
 	if (err)
 		return err;
-	struct plan_step *step = &plan->steps[plan->n_steps];
-	step->is_later = true;
-	err = take_value(step, expected_old, step->old_value, sizeof(step->old_value), why,
+	draft_begin(&draft, class, object);
+	draft.step.is_later = true;
+	err = take_value(&draft.step, expected_old, draft.old_value, sizeof(draft.old_value), why,
 			 why_size);
 	if (!err)
-		err = take_value(step, new_value, step->new_value, sizeof(step->new_value), why,
-				 why_size);
-	if (!err)
-		plan->n_steps++;
-	return err;
+		err = take_value(&draft.step, new_value, draft.new_value, sizeof(draft.new_value),
+				 why, why_size);
+	return err ? err : plan_append(plan, &draft.step);
 }

@@ -1,7 +1,11 @@
 /*
- * A plan: plain data, the ordered steps of one change, each with the value it found and the value
- * it wishes. Made by a knob, shown as the preview, sent to the guard, executed by core/change.
- * Values are single-line text in the form the step's class compares.
+ * A plan: the ordered steps of one change, each with the value it found and the value it wishes.
+ * Made by a knob, shown as the preview, sent to the guard, executed by core/change. Values are
+ * single-line text in the form the step's class compares.
+ *
+ * A plan owns its steps: plan_init() (or {0}), plan_add*(), plan_done(). Never copied by
+ * assignment: plan_copy(), plan_move(). Steps are read as plan->steps[i].field; a pointer to one is
+ * good until the next plan_add*().
  */
 #ifndef JT_CORE_PLAN_H
 #define JT_CORE_PLAN_H
@@ -9,29 +13,38 @@
 #include "core/cpuset.h"
 #include "core/step.h"
 
-#define PLAN_MAX_STEPS 64
-#define PLAN_OBJECT_MAX 128
-#define PLAN_VALUE_MAX 512
+#define PLAN_MAX_STEPS 4096
+#define PLAN_OBJECT_MAX 512 /* of an object's name and of an identity, NUL included */
+#define PLAN_VALUE_MAX 4096
 #define PLAN_TITLE_MAX 128
 
+/* The texts are the plan's, never NULL. */
 struct plan_step {
 	const struct step_class *class;
-	char object[PLAN_OBJECT_MAX];
-	char identity[PLAN_OBJECT_MAX];
-	char old_value[PLAN_VALUE_MAX];
-	char new_value[PLAN_VALUE_MAX];
+	const char *object, *identity, *old_value, *new_value;
 	bool is_later; /* by plan_add_later(): identity is "" and old_value what is expected */
+	uint32_t object_hash; /* plan.c's */
 };
 
 struct plan {
 	char title[PLAN_TITLE_MAX]; /* for people: "irq 41 -> cpu 0" */
 	struct cpuset affected;	    /* CPUs whose latency it touches: the effect strip's scope */
 	unsigned n_steps;
-	struct plan_step steps[PLAN_MAX_STEPS];
+	struct plan_step *steps;
 };
 
 void plan_init(struct plan *plan);
 void plan_done(struct plan *plan); /* frees what it owns; {0} and twice are fine */
+struct plan *plan_new(void);
+void plan_free(struct plan *plan); /* NULL is fine */
+void plan_freep(struct plan **plan);
+/* What plan had is freed. */
+void plan_copy(struct plan *plan, const struct plan *from);
+void plan_move(struct plan *plan, struct plan *from); /* from is empty afterwards */
+/* Appends copies of the texts of from, unchecked: for undo files and tests. -E2BIG. */
+int plan_append(struct plan *plan, const struct plan_step *from) _must_check_;
+/* True: a and b touch an object in common. */
+bool plan_overlaps(const struct plan *a, const struct plan *b);
 /* Appends to the title, ", " between parts; cut when too long. */
 void plan_title_add(struct plan *plan, const char *fmt, ...) _printf_(2, 3);
 /* Reads old value and identity through the host, checks the wish with the class, appends the step.

@@ -10,6 +10,8 @@
 
 #include "core/host.h"
 
+#define STEP_PATH_MAX 1024 /* holds any path or preview text of a class, NUL included */
+
 enum step_compare {
 	STEP_U64,     /* one decimal number */
 	STEP_CPULIST, /* a CPU list: compared as sets */

@@ -106,10 +106,11 @@ static int read_text(int dirfd, const char *name, char **ret_text, size_t *ret_l
 	if (!S_ISREG(st.st_mode) || st.st_size > (off_t)UNDO_FILE_MAX)
 		return -EBADMSG;
 
-	_cleanup_(freep) char *text = xcalloc(1, UNDO_FILE_MAX + 1);
-	size_t len = 0;
+	/* One that grows meanwhile is not one of ours. */
+	size_t room = (size_t)st.st_size + 1, len = 0;
+	_cleanup_(freep) char *text = xcalloc(1, room + 1);
 	for (;;) {
-		ssize_t n = read(fd, text + len, UNDO_FILE_MAX + 1 - len);
+		ssize_t n = read(fd, text + len, room - len);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -118,7 +119,7 @@ static int read_text(int dirfd, const char *name, char **ret_text, size_t *ret_l
 		if (n == 0)
 			break;
 		len += (size_t)n;
-		if (len > UNDO_FILE_MAX)
+		if (len == room)
 			return -EBADMSG;
 	}
 	*ret_text = text;
@@ -132,7 +133,7 @@ int undo_read(int dirfd, uint64_t id, bool is_kept, const struct step_class *con
 {
 	char name[64];
 	_cleanup_(freep) char *text = NULL;
-	_cleanup_(freep) struct plan *plan = xcalloc(1, sizeof(*plan));
+	_cleanup_(plan_freep) struct plan *plan = plan_new();
 	struct undo_header header;
 	size_t len;
 
@@ -146,7 +147,7 @@ int undo_read(int dirfd, uint64_t id, bool is_kept, const struct step_class *con
 		return -EBADMSG;
 	header.is_kept = is_kept; /* the name is the commit point, not the text */
 	*ret_header = header;
-	*ret_plan = *plan;
+	plan_move(ret_plan, plan);
 	return 0;
 }
 

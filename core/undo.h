@@ -27,7 +27,7 @@
 
 #include "core/plan.h"
 
-#define UNDO_FILE_MAX (128u * 1024)
+#define UNDO_FILE_MAX (8u * 1024 * 1024)
 
 struct undo_header {
 	uint64_t id;
@@ -47,7 +47,8 @@ struct undo_list {
 	size_t n;
 };
 
-/* Text <-> plan; the format above. classes: NULL-terminated. Returned by -EBADMSG: bad syntax,
+/* Text <-> plan; the format above. classes: NULL-terminated. What ret_plan had is freed. -EFBIG:
+ * longer than UNDO_FILE_MAX. Returned by -EBADMSG: bad syntax,
  * count, CRC or unknown class. */
 int undo_format(const struct undo_header *header, const struct plan *plan, char **ret_text,
 		size_t *ret_len);

@@ -9,14 +9,20 @@
 
 static const char first_line[] = "jittertop-undo 1\n";
 
+/* Half a byte at a time: large plans are read often. */
 static uint32_t crc32_of(const char *text, size_t len)
 {
+	static const uint32_t table[16] = {
+		0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac, 0x76dc4190, 0x6b6b51f4,
+		0x4db26158, 0x5005713c, 0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c,
+		0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c,
+	};
 	uint32_t crc = UINT32_MAX;
 
 	for (size_t i = 0; i < len; i++) {
 		crc ^= (unsigned char)text[i];
-		for (unsigned bit = 0; bit < 8; bit++)
-			crc = crc >> 1 ^ (crc & 1 ? UINT32_C(0xedb88320) : 0);
+		crc = crc >> 4 ^ table[crc & 15];
+		crc = crc >> 4 ^ table[crc & 15];
 	}
 	return ~crc;
 }
@@ -236,33 +242,37 @@ static int parse_value(const struct step_class *class, const char *word, char *b
 	return 0;
 }
 
-static int parse_step(char *line, const struct step_class *const *classes, struct plan_step *step)
+static int parse_step(char *line, bool is_later, const struct step_class *const *classes,
+		      struct plan *plan)
 {
-	char *words[8], path[512];
+	char *words[8], path[STEP_PATH_MAX];
+	char object[PLAN_OBJECT_MAX], identity[PLAN_OBJECT_MAX];
+	char old_value[PLAN_VALUE_MAX], new_value[PLAN_VALUE_MAX];
+	struct plan_step step = {.object = object,
+				 .identity = identity,
+				 .old_value = old_value,
+				 .new_value = new_value,
+				 .is_later = is_later};
 
 	if (!line || !split(line, words, ARRAY_SIZE(words)) || strcmp(words[2], "old") != 0 ||
 	    strcmp(words[4], "new") != 0 || strcmp(words[6], "identity") != 0)
 		return -EBADMSG;
-	step->class = class_by_name(classes, words[0]);
-	if (!step->class || unescape(words[1], step->object, sizeof(step->object), true) ||
-	    step->class->path(step->object, path, sizeof(path)) ||
-	    parse_value(step->class, words[3], step->old_value, sizeof(step->old_value)) ||
-	    parse_value(step->class, words[5], step->new_value, sizeof(step->new_value)) ||
-	    unescape(words[7], step->identity, sizeof(step->identity), true))
+	step.class = class_by_name(classes, words[0]);
+	if (!step.class || unescape(words[1], object, sizeof(object), true) ||
+	    step.class->path(object, path, sizeof(path)) ||
+	    parse_value(step.class, words[3], old_value, sizeof(old_value)) ||
+	    parse_value(step.class, words[5], new_value, sizeof(new_value)) ||
+	    unescape(words[7], identity, sizeof(identity), true) || (is_later && identity[0]))
 		return -EBADMSG;
-	return 0;
+	return plan_append(plan, &step);
 }
 
-static int parse_any_step(char **at, const struct step_class *const *classes,
-			  struct plan_step *step)
+static int parse_any_step(char **at, const struct step_class *const *classes, struct plan *plan)
 {
 	char *line = next_line(at, "step");
 
-	if (line)
-		return parse_step(line, classes, step);
-	step->is_later = true;
-	int err = parse_step(next_line(at, "later"), classes, step);
-	return err || step->identity[0] ? -EBADMSG : 0;
+	return line ? parse_step(line, false, classes, plan)
+		    : parse_step(next_line(at, "later"), true, classes, plan);
 }
 
 static int parse_who(char *line, struct undo_header *header)
@@ -320,18 +330,17 @@ int undo_parse(const char *text, size_t len, const struct step_class *const *cla
 		return -EBADMSG;
 
 	_cleanup_(freep) char *copy = xcalloc(1, body + 1);
-	_cleanup_(freep) struct plan *plan = xcalloc(1, sizeof(*plan));
+	_cleanup_(plan_freep) struct plan *plan = plan_new();
 	struct undo_header header = {0};
 	char *at = copy + strlen(first_line);
 
 	memcpy(copy, text, body);
 	err = parse_header(&at, &header, plan);
 	for (unsigned i = 0; !err && i < n_steps; i++)
-		err = parse_any_step(&at, classes, &plan->steps[i]);
+		err = parse_any_step(&at, classes, plan);
 	if (err || *at)
 		return -EBADMSG;
-	plan->n_steps = n_steps;
 	*ret_header = header;
-	*ret_plan = *plan;
+	plan_move(ret_plan, plan);
 	return 0;
 }

@@ -120,7 +120,7 @@ static int wait_transaction(const struct setting *setting, uint64_t request,
 static int apply(struct context *context, const struct plan *plan, uint64_t duration_ns,
 		 struct setting *ret)
 {
-	_cleanup_(freep) struct guard_event *event = xcalloc(1, sizeof(*event));
+	_cleanup_(guard_event_freep) struct guard_event *event = guard_event_new();
 	uint64_t request;
 	int status = start_guard(context, event, &ret->guard);
 
@@ -136,7 +136,7 @@ static int apply(struct context *context, const struct plan *plan, uint64_t dura
 /* False: something did not come back, and it has been said. */
 static bool take_back(struct setting *setting)
 {
-	_cleanup_(freep) struct guard_event *event = xcalloc(1, sizeof(*event));
+	_cleanup_(guard_event_freep) struct guard_event *event = guard_event_new();
 	bool is_back = true;
 
 	if (setting->guard && setting->id)
@@ -236,7 +236,7 @@ static int run(struct context *context, const struct reference_options *options,
 int probe_run_reference(struct context *context, const struct probe_options *options,
 			struct probe_result *ret)
 {
-	_cleanup_(freep) struct plan *plan = xcalloc(1, sizeof(*plan));
+	_cleanup_(plan_freep) struct plan *plan = plan_new();
 	struct reference_options wish;
 	struct setting setting = {0};
 	char why[256] = "";

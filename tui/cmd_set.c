@@ -402,7 +402,7 @@ static int keep_transaction(struct guard *guard, struct guard_event *event)
 static int apply(const struct context *context, struct options *options, struct plan *plan,
 		 struct guard *guard, bool is_own)
 {
-	_cleanup_(freep) struct guard_event *event = xcalloc(1, sizeof(*event));
+	_cleanup_(guard_event_freep) struct guard_event *event = guard_event_new();
 	uint64_t request;
 	int err = guard_apply(guard, plan, options->revert_after_ns, &request);
 
@@ -438,7 +438,7 @@ static int apply(const struct context *context, struct options *options, struct 
 
 static int run(const struct context *context, struct options *options, struct plan *plan)
 {
-	_cleanup_(freep) struct guard_event *event = xcalloc(1, sizeof(*event));
+	_cleanup_(guard_event_freep) struct guard_event *event = guard_event_new();
 	struct guard *guard = NULL;
 	bool is_own = false;
 	int status = parse_words(context, options, plan);
@@ -483,10 +483,9 @@ static bool asks_for_json(const struct context *context)
 
 int cmd_set(struct context *context)
 {
-	_cleanup_(freep) struct plan *plan = xcalloc(1, sizeof(*plan));
+	_cleanup_(plan_freep) struct plan *plan = plan_new();
 	struct options options = {.is_json = asks_for_json(context)};
 
-	plan_init(plan);
 	int status = run(context, &options, plan);
 	if (options.is_json && !options.is_answered)
 		(void)print_json(&options, 0, "refused", plan, NULL, options.why);

@@ -135,7 +135,7 @@ static void start_guard(struct dashboard *d)
 		state = r < 0 ? GUARD_ABSENT : GUARD_RECOVERING;
 	}
 	session_init(&d->session, state, d->why_no_guard);
-	d->event_room = xcalloc(1, sizeof(*d->event_room));
+	d->event_room = guard_event_new();
 }
 
 /* Blocked in every thread: they arrive through the event loop only. After the guard was forked,
@@ -217,7 +217,7 @@ static void stop(struct dashboard *d)
 		ui_done(&d->ui);
 	session_done(&d->session);
 	surface_done(&d->surface);
-	free(d->event_room);
+	guard_event_free(d->event_room);
 	free(d->config_dir);
 }
 

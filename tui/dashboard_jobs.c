@@ -18,6 +18,13 @@ struct plan_job {
 	char why[256];
 };
 
+static void plan_job_free(struct plan_job *job)
+{
+	if (job)
+		plan_done(&job->plan);
+	free(job);
+}
+
 static void list_free(struct knob_list *list)
 {
 	if (!list)
@@ -69,7 +76,6 @@ static void run_plan(struct sampler_job *job, struct host *host, const struct sn
 	struct plan_job *self = (struct plan_job *)job;
 
 	(void)snap;
-	plan_init(&self->plan);
 	self->result = self->knob->plan(host, self->target, self->value, &self->plan, self->why,
 					sizeof(self->why));
 }
@@ -108,7 +114,7 @@ void dashboard_take_jobs(struct dashboard *d)
 		} else if (d->planning && job == &d->planning->job) {
 			ui_planned(&d->ui, d->planning->result, &d->planning->plan,
 				   d->planning->why);
-			free(d->planning);
+			plan_job_free(d->planning);
 			d->planning = NULL;
 		}
 	}
@@ -119,7 +125,7 @@ void dashboard_drop_jobs(struct dashboard *d)
 	if (d->listing)
 		list_free(d->listing->list);
 	free(d->listing);
-	free(d->planning);
+	plan_job_free(d->planning);
 	list_free(d->knobs);
 	d->listing = NULL;
 	d->planning = NULL;

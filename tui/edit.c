@@ -86,7 +86,7 @@ void edit_draw(const struct ui *ui, const struct pane *pane)
 	const struct ui_edit *edit = &ui->edit;
 	int width = pane->width < 70 ? pane->width : 70;
 	int error_lines = widget_paragraph(NULL, 0, ROLE_TEXT, edit->error, width - 4);
-	char title[320];
+	char title[PLAN_OBJECT_MAX + 160];
 	struct pane in;
 	int y = 0;
 

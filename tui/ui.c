@@ -28,7 +28,7 @@ void ui_done(struct ui *ui)
 		free(ui->states[i]);
 	}
 	free(ui->states);
-	free(ui->plan);
+	plan_free(ui->plan);
 	*ui = (struct ui){0};
 }
 
@@ -73,9 +73,9 @@ void ui_planned(struct ui *ui, int result, const struct plan *plan, const char *
 			 "already so: type another value, or Esc");
 		return;
 	}
-	free(ui->plan);
-	ui->plan = xcalloc(1, sizeof(*ui->plan));
-	*ui->plan = *plan;
+	plan_free(ui->plan);
+	ui->plan = plan_new();
+	plan_copy(ui->plan, plan);
 	ui->mode = MODE_PREVIEW;
 }
 

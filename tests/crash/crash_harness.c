@@ -75,7 +75,7 @@ static bool make_plan(const char *tree, struct plan *plan)
 
 static bool run(struct guard *guard, const struct plan *plan, const char *mode)
 {
-	_cleanup_(freep) struct guard_event *event = xcalloc(1, sizeof(*event));
+	_cleanup_(guard_event_freep) struct guard_event *event = guard_event_new();
 	uint64_t request, revert_after = strcmp(mode, "deadline") ? 0 : 20 * NSEC_PER_MSEC;
 
 	if (!wait_for(guard, event, GUARD_READY, TRANSACTION_APPLYING) ||
@@ -95,7 +95,7 @@ static bool run(struct guard *guard, const struct plan *plan, const char *mode)
 
 int main(int argc, char **argv)
 {
-	_cleanup_(freep) struct plan *plan = xcalloc(1, sizeof(*plan));
+	_cleanup_(plan_freep) struct plan *plan = plan_new();
 	char why[256] = "";
 
 	if (argc != 4)

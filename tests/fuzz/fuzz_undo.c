@@ -12,7 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void check(const char *text, size_t len)
 {
-	_cleanup_(freep) struct plan *plan = xcalloc(1, sizeof(*plan));
+	_cleanup_(plan_freep) struct plan *plan = plan_new();
 	_cleanup_(freep) char *again = NULL;
 	struct undo_header header;
 	size_t again_len;
@@ -59,8 +59,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (len > 0 && text[len - 1] != '\n')
 		text[len++] = '\n';
 	text[len] = '\0';
-	for (const char *at = text; (at = strstr(at, "\nstep ")); at++)
-		n_steps++;
+	for (const char *at = text; (at = strchr(at, '\n')); at++)
+		n_steps += !strncmp(at, "\nstep ", 6) || !strncmp(at, "\nlater ", 7);
 	len += (size_t)snprintf(text + len, 64, "end %u %08x\n", n_steps, crc32_of(text, len));
 	check(text, len);
 	return 0;

@@ -489,15 +489,15 @@ static const struct step_class fake_class = {
 /* What the sampler's job would have answered. */
 static void answer(struct ui *ui, const struct ui_action *action)
 {
-	_cleanup_(freep) struct plan *plan = xcalloc(1, sizeof(*plan));
+	_cleanup_(plan_freep) struct plan *plan = plan_new();
 
-	plan_init(plan);
 	snprintf(plan->title, sizeof(plan->title), "irq 41 -> cpu %.16s", action->value);
-	plan->n_steps = 1;
-	plan->steps[0].class = &fake_class;
-	snprintf(plan->steps[0].object, PLAN_OBJECT_MAX, "%s", action->target);
-	snprintf(plan->steps[0].old_value, PLAN_VALUE_MAX, "3");
-	snprintf(plan->steps[0].new_value, PLAN_VALUE_MAX, "%s", action->value);
+	assert_int_equal(plan_append(plan, &(struct plan_step){.class = &fake_class,
+							       .object = action->target,
+							       .identity = "",
+							       .old_value = "3",
+							       .new_value = action->value}),
+			 0);
 	cpuset_add(&plan->affected, 0);
 	cpuset_add(&plan->affected, 3);
 	ui_planned(ui, 0, plan, "");

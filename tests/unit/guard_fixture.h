@@ -168,6 +168,8 @@ static inline int tear_down(void **state)
 	int result;
 
 	guard_close(f->guard);
+	plan_done(&f->plan);
+	guard_event_done(&f->event);
 	result = nftw(f->base, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 	free(f);
 	return result;
@@ -235,7 +237,7 @@ static inline uint64_t apply(struct fixture *f, const struct step_class *class, 
 {
 	uint64_t request;
 
-	plan_init(&f->plan);
+	plan_done(&f->plan);
 	make_plan(f, class, object, value);
 	assert_int_equal(guard_apply(f->guard, &f->plan, revert_after_ns, &request), 0);
 	wait_transaction(f, 0, TRANSACTION_TRIAL);

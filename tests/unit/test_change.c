@@ -102,6 +102,8 @@ static int tear_down(void **state)
 {
 	struct fixture *f = *state;
 
+	plan_done(&f->plan);
+	change_report_done(&f->report);
 	host_close(f->host);
 	free(f);
 	return 0;

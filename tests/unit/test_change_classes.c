@@ -129,7 +129,7 @@ static int set_up(void **state)
 	struct fixture *f = xcalloc(1, sizeof(*f));
 	int err = host_open_fake(&f->host);
 
-	plan_init(&f->plan);
+	plan_done(&f->plan);
 	host_fake_file(f->host, "cg/cpus", "0-3\n");
 	host_fake_file(f->host, "fake/template/cpus", "\n");
 	host_fake_file(f->host, "fake/template/cgroup.procs", "");
@@ -145,6 +145,7 @@ static int tear_down(void **state)
 	struct fixture *f = *state;
 
 	plan_done(&f->plan);
+	change_report_done(&f->report);
 	host_close(f->host);
 	free(f);
 	return 0;

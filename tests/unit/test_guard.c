@@ -207,7 +207,7 @@ static void test_refused(void **state)
 	uint64_t request;
 
 	start(f);
-	plan_init(&f->plan);
+	plan_done(&f->plan);
 	make_plan(f, &step_class_hugepages, "node:0/2048kB", "8");
 	put(f->tree, pages, "3"); /* somebody was quicker than the user */
 	assert_int_equal(guard_apply(f->guard, &f->plan, 0, &request), 0);
@@ -225,7 +225,7 @@ static void test_cancel(void **state)
 	uint64_t request;
 
 	start(f);
-	plan_init(&f->plan);
+	plan_done(&f->plan);
 	make_plan(f, &slow_class, "slow:a", "2");
 	make_plan(f, &slow_class, "slow:b", "2");
 	assert_int_equal(guard_apply(f->guard, &f->plan, 0, &request), 0);
@@ -245,7 +245,7 @@ static void test_close_while_applying(void **state)
 	uint64_t request;
 
 	start(f);
-	plan_init(&f->plan);
+	plan_done(&f->plan);
 	make_plan(f, &slow_class, "slow:a", "2");
 	make_plan(f, &slow_class, "slow:b", "2");
 	assert_int_equal(guard_apply(f->guard, &f->plan, 0, &request), 0);

@@ -70,7 +70,7 @@ static int set_up(void **state)
 
 	f->arena = arena_new(0);
 	f->targets.arena = f->arena;
-	plan_init(&f->plan);
+	plan_done(&f->plan);
 	*state = f;
 	int err = host_open_fake(&f->host);
 	if (!err)
@@ -344,7 +344,7 @@ static void test_two_parts(void **state)
 static void test_queue(void **state)
 {
 	struct fixture *f = *state;
-	_cleanup_(freep) struct change_report *report = xcalloc(1, sizeof(*report));
+	_cleanup_(change_report_freep) struct change_report *report = xcalloc(1, sizeof(*report));
 
 	set(f, "0\n", "sys/class/net/eth0/queues/rx-0/rps_flow_cnt");
 	set(f, "0\n", "sys/class/net/eth0/queues/rx-1/rps_flow_cnt");
@@ -439,7 +439,7 @@ static void test_read_path(void **state)
 static void test_apply_undo(void **state)
 {
 	struct fixture *f = *state;
-	_cleanup_(freep) struct change_report *report = xcalloc(1, sizeof(*report));
+	_cleanup_(change_report_freep) struct change_report *report = xcalloc(1, sizeof(*report));
 	char text[64];
 
 	add_states(f);

@@ -33,6 +33,7 @@ static int tear_down(void **state)
 {
 	struct fixture *f = *state;
 
+	plan_done(&f->plan);
 	host_close(f->host);
 	arena_free(f->arena);
 	free(f);
@@ -121,7 +122,7 @@ static void test_irq_refused(void **state)
 static void test_irq_identity(void **state)
 {
 	struct fixture *f = *state;
-	_cleanup_(freep) struct change_report *report = xcalloc(1, sizeof(*report));
+	_cleanup_(change_report_freep) struct change_report *report = xcalloc(1, sizeof(*report));
 
 	add_irq(f, 40, "eth0", "0-3");
 	assert_int_equal(plan(f, &knob_irq_affinity, "irq:40", "0"), 0);
@@ -213,7 +214,7 @@ static void test_pages_surplus_later(void **state)
 {
 	static const char directory[] = "sys/devices/system/node/node0/hugepages/hugepages-2048kB";
 	struct fixture *f = *state;
-	struct change_report report;
+	_cleanup_(change_report_done) struct change_report report = {0};
 	char path[128], shown[32];
 
 	add_node(f, 0, "0\n");

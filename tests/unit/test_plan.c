@@ -111,7 +111,7 @@ static void test_too_long(void **state)
 
 static void test_add(void **state)
 {
-	_cleanup_(freep) struct plan *plan = xcalloc(1, sizeof(*plan));
+	_cleanup_(plan_freep) struct plan *plan = plan_new();
 	char why[256], path[128];
 	struct host *host;
 
@@ -120,7 +120,6 @@ static void test_add(void **state)
 	host_fake_file(host, "sys/number", "5\n");
 	host_fake_file(host, "sys/odd", "005\n");
 	host_fake_file(host, "sys/word", "[on] off\n");
-	plan_init(plan);
 	assert_int_equal(plan_add(plan, host, &number_class, "word:number", "6", why, sizeof(why)),
 			 0);
 	assert_string_equal(plan->steps[0].old_value, "5");
@@ -148,13 +147,12 @@ static void test_add(void **state)
 
 static void test_full(void **state)
 {
-	_cleanup_(freep) struct plan *plan = xcalloc(1, sizeof(*plan));
+	_cleanup_(plan_freep) struct plan *plan = plan_new();
 	char why[256], name[32], object[32];
 	struct host *host;
 
 	(void)state;
 	assert_int_equal(host_open_fake(&host), 0);
-	plan_init(plan);
 	for (unsigned i = 0; i <= PLAN_MAX_STEPS; i++) {
 		(void)snprintf(name, sizeof(name), "sys/n%u", i);
 		(void)snprintf(object, sizeof(object), "word:n%u", i);
@@ -167,7 +165,7 @@ static void test_full(void **state)
 
 static void test_nothing(void **state)
 {
-	_cleanup_(freep) struct plan *plan = xcalloc(1, sizeof(*plan));
+	_cleanup_(plan_freep) struct plan *plan = plan_new();
 	char why[256];
 	struct host *host;
 
@@ -175,7 +173,6 @@ static void test_nothing(void **state)
 	assert_int_equal(host_open_fake(&host), 0);
 	host_fake_file(host, "sys/list", "0-1\n");
 	host_fake_file(host, "sys/number", "5\n");
-	plan_init(plan);
 	assert_int_equal(plan_add(plan, host, &list_class, "word:list", "1,0", why, sizeof(why)),
 			 0);
 	assert_true(plan_changes_nothing(plan));
@@ -187,7 +184,7 @@ static void test_nothing(void **state)
 
 static void test_title(void **state)
 {
-	_cleanup_(freep) struct plan *plan = xcalloc(1, sizeof(*plan));
+	_cleanup_(plan_freep) struct plan *plan = plan_new();
 
 	(void)state;
 	plan_title_add(plan, "irq %d", 1);

@@ -147,7 +147,7 @@ static void test_classes(void **state)
 	assert_int_equal(step_class_tracing_number.path("set_ftrace_pid", buf, sizeof(buf)),
 			 -EINVAL);
 	assert_int_equal(host_open_scratch(f->tree, &host), 0);
-	plan_init(&f->plan);
+	plan_done(&f->plan);
 	assert_int_equal(plan_add(&f->plan, host, &step_class_tracing, "current_tracer", "function",
 				  f->why, sizeof(f->why)),
 			 -EINVAL);

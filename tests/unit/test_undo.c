@@ -13,6 +13,11 @@
 #include "core/undo_internal.h"
 #include "probes/probes.h"
 
+static void append(struct plan *plan, const struct plan_step *step)
+{
+	assert_int_equal(plan_append(plan, step), 0);
+}
+
 static void fill(struct undo_header *header, struct plan *plan)
 {
 	memset(header, 0, sizeof(*header));
@@ -21,21 +26,26 @@ static void fill(struct undo_header *header, struct plan *plan)
 	header->who_pid = 1234;
 	(void)snprintf(header->who_user, sizeof(header->who_user), "an admin\\\x1b");
 	header->deadline_boottime_ns = 123456789;
-	memset(plan, 0, sizeof(*plan));
+	plan_init(plan);
 	(void)snprintf(plan->title, sizeof(plan->title), "irq 41 -> cpu 0\n\\ \xc3\xa4");
 	cpuset_add(&plan->affected, 0);
 	cpuset_add(&plan->affected, 5);
-	plan->n_steps = 2;
-	plan->steps[0] = (struct plan_step){.class = &step_class_irq_affinity,
-					    .object = "irq:41",
-					    .identity = "PCI-MSIX/1/a b",
-					    .old_value = "0-1",
-					    .new_value = "0"};
-	plan->steps[1] = (struct plan_step){.class = &step_class_hugepages,
-					    .object = "node:0/2048kB",
-					    .identity = "",
-					    .old_value = "0",
-					    .new_value = "64"};
+	append(plan, &(struct plan_step){.class = &step_class_irq_affinity,
+					 .object = "irq:41",
+					 .identity = "PCI-MSIX/1/a b",
+					 .old_value = "0-1",
+					 .new_value = "0"});
+	append(plan, &(struct plan_step){.class = &step_class_hugepages,
+					 .object = "node:0/2048kB",
+					 .identity = "",
+					 .old_value = "0",
+					 .new_value = "64"});
+	append(plan, &(struct plan_step){.class = &step_class_hugepages,
+					 .object = "node:0/2048kB",
+					 .identity = "",
+					 .old_value = "64",
+					 .new_value = "32",
+					 .is_later = true});
 }
 
 static void check_same(const struct undo_header *a, const struct plan *p,
@@ -55,6 +65,7 @@ static void check_same(const struct undo_header *a, const struct plan *p,
 		assert_string_equal(p->steps[i].identity, q->steps[i].identity);
 		assert_string_equal(p->steps[i].old_value, q->steps[i].old_value);
 		assert_string_equal(p->steps[i].new_value, q->steps[i].new_value);
+		assert_int_equal(p->steps[i].is_later, q->steps[i].is_later);
 	}
 }
 
@@ -88,6 +99,8 @@ static int tear_down(void **state)
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		(void)unlinkat(f->dirfd, names[i], 0);
+	plan_done(&f->plan);
+	plan_done(&f->read);
 	(void)close(f->dirfd);
 	result = rmdir(f->dir);
 	free(f);

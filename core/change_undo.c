@@ -1,0 +1,233 @@
+/* Taking back: the rules of safety.md section 3. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/change_internal.h"
+#include "core/plan_internal.h"
+
+#define UNDO_ATTEMPTS 4
+
+struct undo {
+	struct host *host;
+	const struct plan *plan;
+	/* What the last of n steps may show as well: read right after our write. NULL: nothing. */
+	const char *ours_too;
+};
+
+/* The value is one our write may have left: the new one or, of counted things, one between. */
+static bool is_ours(const struct plan_step *step, const char *now, const char *ours_too)
+{
+	if (!strcmp(now, step->new_value) || (ours_too && !strcmp(now, ours_too)))
+		return true;
+	if (!(step->class->flags & STEP_COUNTED))
+		return false;
+	uint64_t from = change_count(step->old_value), wish = change_count(step->new_value);
+	uint64_t value = change_count(now), low = from < wish ? from : wish;
+
+	return value >= low && value <= (from < wish ? wish : from);
+}
+
+/*
+ * A shrink of counted things that are in use may show the old count although the kernel has the new
+ * one in mind and drops them as they are released: the old value is written even when it is shown
+ * already. A class that reads the count a write means (step_class.read, huge pages) does not need
+ * it; for one that cannot, nothing else would put the count back.
+ */
+static bool may_lie_in_wait(const struct plan_step *step)
+{
+	return step->class->flags & STEP_COUNTED &&
+	       change_count(step->new_value) < change_count(step->old_value);
+}
+
+static enum change_result judge_undo(struct host *host, const struct plan_step *step,
+				     struct change_step_report *report)
+{
+	char all[PLAN_VALUE_MAX];
+
+	if (!strcmp(report->kept_value, step->old_value)) {
+		(void)change_step_say(report, CHANGE_EXACT, 0, "%s", "");
+		/* The count is back but some of ours are in use still. */
+		if (step->class->flags & STEP_COUNTED && step->class->effective &&
+		    !step->class->effective(host, step->object, all, sizeof(all)) &&
+		    change_count(all) > change_count(step->old_value))
+			(void)change_step_say(
+				report, CHANGE_PENDING, 0,
+				"%llu more still in use: they go when they are released",
+				(unsigned long long)(change_count(all) -
+						     change_count(step->old_value)));
+	} else if (step->class->flags & STEP_COUNTED &&
+		   change_count(report->kept_value) > change_count(step->old_value)) {
+		(void)change_step_say(report, CHANGE_PENDING, 0,
+				      "%llu more still in use: they go when they are released",
+				      (unsigned long long)(change_count(report->kept_value) -
+							   change_count(step->old_value)));
+	} else if (step->class->flags & STEP_COUNTED) {
+		(void)change_step_say(report, CHANGE_PARTIAL, 0, "only %.48s of %.48s came back",
+				      report->kept_value, step->old_value);
+	} else {
+		(void)change_step_say(report, CHANGE_REFUSED, -EIO,
+				      "%.64s shows %.48s although %.48s was written back",
+				      step->object, report->kept_value, step->old_value);
+	}
+	return report->result;
+}
+
+/*
+ * A step for later shows neither the value it was to find nor the one it was to set: somebody
+ * else's value, or its turn never came (the guard died before). Steps run in order, so its turn has
+ * not come when a step before it has its old value still.
+ */
+static bool was_reached(struct host *host, const struct plan *plan, const struct plan_step *step)
+{
+	char now[PLAN_VALUE_MAX];
+
+	for (const struct plan_step *before = plan->steps; before < step; before++) {
+		if (!before->is_later && strcmp(before->old_value, before->new_value) != 0 &&
+		    !step_read(host, before->class, before->object, now, sizeof(now)) &&
+		    !strcmp(now, before->old_value))
+			return false;
+	}
+	return true;
+}
+
+/* 0: the object is there, kept_value is what it has. 1: nothing is to be done, or can be. */
+static int look(const struct undo *undo, const struct plan_step *step,
+		struct change_step_report *report)
+{
+	int err = change_check_identity(undo->host, step, report);
+
+	if (!err) {
+		err = change_step_read(undo->host, step, report);
+		if (err == -EILSEQ)
+			err = 0;
+		if (err)
+			(void)change_step_say(report, CHANGE_REFUSED, err,
+					      "%.64s cannot be read: %s", step->object,
+					      strerror(-err));
+	}
+	if (!err)
+		return 0;
+	/* What made it is undone after this, or was never done. */
+	if (step->is_later && errno_is_absent(-err)) {
+		(void)change_step_say(report, CHANGE_NOTHING, 0, "%s", "");
+		return 1;
+	}
+	return change_has_ended(step, err, report) || report->result == CHANGE_GONE ? 1 : err;
+}
+
+/* 1: the value is not ours to take back. */
+static int judge_present(const struct undo *undo, const struct plan_step *step,
+			 const char *ours_too, struct change_step_report *report)
+{
+	if ((!strcmp(report->kept_value, step->old_value) && !may_lie_in_wait(step)) ||
+	    (step->is_later && !is_ours(step, report->kept_value, ours_too) &&
+	     !was_reached(undo->host, undo->plan, step))) {
+		(void)change_step_say(report, CHANGE_NOTHING, 0, "%s", "");
+		return 1;
+	}
+	if (step->class->flags & STEP_RESTORED || is_ours(step, report->kept_value, ours_too))
+		return 0;
+	(void)change_step_say(report, CHANGE_FOREIGN, 0,
+			      "%.64s has %.48s now, set by somebody else: left alone", step->object,
+			      report->kept_value);
+	return 1;
+}
+
+/* One attempt. True: settled, whatever the result. */
+static bool try_undo_step(const struct undo *undo, const struct plan_step *step,
+			  const char *ours_too, struct change_step_report *report)
+{
+	char path[STEP_PATH_MAX];
+	int err = look(undo, step, report);
+
+	if (err)
+		return err > 0;
+	if (judge_present(undo, step, ours_too, report))
+		return true;
+	change_step_path(step, path, sizeof(path));
+	err = change_write(undo->host, step, step->old_value);
+	int read_err = change_step_read(undo->host, step, report);
+	err = err ? err : read_err == -EILSEQ ? 0 : read_err;
+	if (err && change_has_ended(step, err, report))
+		return true;
+	if (err) {
+		(void)change_step_say(report, CHANGE_REFUSED, err, "%.96s: %s", path,
+				      step_explain(step->class, err));
+		return false;
+	}
+	/* Only what came back in part is tried again: a host that takes the value and shows another
+	 * one is not fought. */
+	return judge_undo(undo->host, step, report) != CHANGE_PARTIAL;
+}
+
+static void undo_step(const struct undo *undo, const struct plan_step *step, const char *ours_too,
+		      struct change_step_report *report)
+{
+	for (unsigned attempt = 0; attempt < UNDO_ATTEMPTS; attempt++) {
+		if (attempt > 0)
+			change_sleep((UINT64_C(5) << (2 * attempt)) * NSEC_PER_MSEC);
+		if (try_undo_step(undo, step, ours_too, report))
+			return;
+	}
+}
+
+/* Steps [0, n) in reverse order. True: all are as before. */
+static bool undo_steps(const struct undo *undo, unsigned n, change_progress_fn *progress, void *arg,
+		       struct change_report *report)
+{
+	char path[STEP_PATH_MAX];
+	bool is_clean = true;
+
+	for (unsigned i = n; i-- > 0;) {
+		const struct plan_step *step = &undo->plan->steps[i];
+		struct change_step_report *mine = &report->steps[i];
+
+		change_step_path(step, path, sizeof(path));
+		if (progress)
+			(void)progress(arg, i, path);
+		undo_step(undo, step, i == n - 1 ? undo->ours_too : NULL, mine);
+		if (mine->result != CHANGE_EXACT && mine->result != CHANGE_NOTHING)
+			is_clean = false;
+		if (progress)
+			(void)progress(arg, i, mine->why);
+	}
+	return is_clean;
+}
+
+int change_undo(struct host *host, const struct plan *plan, change_progress_fn *progress, void *arg,
+		struct change_report *ret)
+{
+	const struct undo undo = {.host = host, .plan = plan};
+
+	change_report_begin(ret, plan->n_steps);
+	return undo_steps(&undo, plan->n_steps, progress, arg, ret) ? 0 : 1;
+}
+
+void change_roll_back(struct host *host, const struct plan *plan, unsigned failed,
+		      struct change_report *report)
+{
+	struct change_report undone = {0};
+	const struct change_step_report *last = &report->steps[failed];
+	struct undo undo = {.host = host, .plan = plan};
+
+	/* What this step left is ours whatever it is: it was read right after our write. */
+	if (last->kept_value[0] && last->error != -ESTALE && last->result != CHANGE_GONE)
+		undo.ours_too = last->kept_value;
+	change_report_begin(&undone, plan->n_steps);
+	(void)undo_steps(&undo, failed + 1, NULL, NULL, &undone);
+	for (unsigned i = 0; i <= failed; i++) {
+		struct change_step_report *step = &report->steps[i];
+		const struct change_step_report *back = &undone.steps[i];
+
+		if (back->kept_value[0])
+			change_step_report_keep(step, back->kept_value);
+		if (i == failed)
+			break;
+		if (back->result == CHANGE_EXACT || back->result == CHANGE_NOTHING)
+			(void)change_step_say(step, CHANGE_NOT_RUN, 0, "taken back");
+		else
+			(void)change_step_say(step, back->result, back->error, "%s", back->why);
+	}
+	change_report_done(&undone);
+}
