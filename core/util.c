@@ -77,6 +77,15 @@ static int compare_digits(const char **a, const char **b)
 	return order;
 }
 
+uint64_t text_hash(const char *text, size_t len)
+{
+	uint64_t hash = UINT64_C(0xcbf29ce484222325);
+
+	for (size_t i = 0; i < len; i++)
+		hash = (hash ^ (unsigned char)text[i]) * UINT64_C(0x100000001b3);
+	return hash;
+}
+
 int natural_compare(const char *a, const char *b)
 {
 	const char *whole_a = a, *whole_b = b;

@@ -33,6 +33,10 @@ void fd_closep(int *fd);
 /* strcmp() in which runs of digits compare as numbers: "cpu:2" before "cpu:10". */
 int natural_compare(const char *a, const char *b);
 
+/* FNV-1a, 64 bits: to see whether a text is still the same one; not against those who want it to
+ * collide. */
+uint64_t text_hash(const char *text, size_t len);
+
 /* True for the errnos that mean "this host does not have it": ENOENT ENODEV ENXIO ENOTDIR
  * EOPNOTSUPP. */
 int errno_is_absent(int err);

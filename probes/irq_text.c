@@ -77,15 +77,6 @@ void irq_read_row(struct scan *scan, const struct columns *columns, uint64_t *co
 	row->tail = scan->at;
 }
 
-static uint64_t hash(const char *text, size_t len)
-{
-	uint64_t h = UINT64_C(0xcbf29ce484222325);
-
-	for (size_t i = 0; i < len; i++)
-		h = (h ^ (unsigned char)text[i]) * UINT64_C(0x100000001b3);
-	return h;
-}
-
 static bool has_cell_outside(const struct irq *irq, const struct cpuset *cpus)
 {
 	for (unsigned i = 0; i < irq->n_cells; i++) {
@@ -100,7 +91,7 @@ static void take_irq(struct irq_table *table, struct host *host, const struct co
 {
 	struct irq *irq = irq_get(table, row->number);
 	size_t len = strcspn(row->tail, "\n");
-	uint64_t tail_hash = hash(row->tail, len);
+	uint64_t tail_hash = text_hash(row->tail, len);
 
 	if (!irq->has_identity || irq->tail_hash != tail_hash || irq_is_faulty(irq))
 		irq_read_identity(irq, host, row->tail, len);

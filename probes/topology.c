@@ -206,16 +206,6 @@ static void emit(struct sample *out, const struct topo *topo)
 	emit_cpus(out, topo);
 }
 
-/* FNV-1a: node sets change rarely and a list has no length limit worth a buffer. */
-static uint64_t hash(const char *text)
-{
-	uint64_t h = UINT64_C(0xcbf29ce484222325);
-
-	for (; *text; text++)
-		h = (h ^ (unsigned char)*text) * UINT64_C(0x100000001b3);
-	return h;
-}
-
 static int reload(struct topology_state *state, struct host *host, const struct cpuset *online)
 {
 	struct topo topo;
@@ -247,7 +237,7 @@ static int sample(void *data, struct host *host, struct sample *out)
 	if (r < 0) /* a synthetic host has no such files; for others the load says what is wrong */
 		cpuset_zero(&online);
 	if (host_file_readf(host, &state->nodes, &text, "sys/devices/system/node/online") >= 0)
-		nodes_hash = hash(text);
+		nodes_hash = text_hash(text, strlen(text));
 	if (!state->is_loaded || !cpuset_equal(&online, &state->online) ||
 	    nodes_hash != state->nodes_hash) {
 		int loaded = reload(state, host, &online);

@@ -23,9 +23,10 @@ static const struct {
 
 /* What is known of each CPU, by number. */
 struct cpu_facts {
-	bool is_isolated, is_nohz, has_vcpu;
-	int node;	 /* -1: unknown */
-	unsigned n_busy; /* interrupts of busy queues */
+	bool is_isolated, is_nohz;
+	const struct entity *vcpu; /* a pinned one; NULL: none */
+	int node;		   /* -1: unknown */
+	unsigned n_busy;	   /* interrupts of busy queues */
 	int64_t busy_irq;
 };
 
@@ -90,7 +91,7 @@ static void collect_vcpus(const struct snapshot *snap, struct cpu_facts *facts)
 			continue;
 		for (unsigned c = cpuset_next(&set, 0); c < CPUSET_MAX;
 		     c = cpuset_next(&set, c + 1))
-			facts[c].has_vcpu = true;
+			facts[c].vcpu = facts[c].vcpu ? facts[c].vcpu : &vcpus->entities[i];
 	}
 }
 
@@ -133,7 +134,9 @@ static void judge_cpus(struct chain *chain, const struct cpuset *set, const stru
 			raise_flag(chain, CHAIN_ISOLATED, (int)c);
 		if (f->is_nohz)
 			raise_flag(chain, CHAIN_NOHZ, (int)c);
-		if (f->has_vcpu)
+		if (f->vcpu && !chain->vcpu)
+			chain->vcpu = f->vcpu;
+		if (f->vcpu)
 			raise_flag(chain, CHAIN_VCPU, (int)c);
 		if (node >= 0 && f->node >= 0 && f->node != node)
 			raise_flag(chain, CHAIN_NODE, (int)c);
@@ -276,13 +279,27 @@ const char *chain_words(unsigned set, char *buf, size_t size)
 	return buf;
 }
 
+/* " (web/0)" of the machine "web" and its vCPU "vcpu:123/0"; "" for other flags. */
+static const char *whose(const struct chain *chain, enum chain_flag flag, char *buf, size_t size)
+{
+	const struct entity *vcpu = flag == CHAIN_VCPU ? chain->vcpu : NULL;
+	const char *slash = vcpu ? strrchr(vcpu->key, '/') : NULL;
+	const char *vm = vcpu && vcpu->parent ? vcpu->parent->name : NULL;
+
+	buf[0] = 0;
+	if (vm && *vm && slash)
+		snprintf(buf, size, " (%.40s%s)", vm, slash);
+	return buf;
+}
+
 const char *chain_sentence(const struct chain *chain, enum chain_flag flag, char *buf, size_t size)
 {
 	const char *sentence = flags[flag].sentence, *at = strstr(sentence, "%d");
+	char name[64];
 
 	if (at)
-		snprintf(buf, size, "%.*s%d%s", (int)(at - sentence), sentence, chain->at_cpu[flag],
-			 at + 2);
+		snprintf(buf, size, "%.*s%d%s%s", (int)(at - sentence), sentence,
+			 chain->at_cpu[flag], at + 2, whose(chain, flag, name, sizeof(name)));
 	else
 		snprintf(buf, size, "%s", sentence);
 	return buf;

@@ -35,6 +35,7 @@ struct chain {
 	unsigned n_cpus;
 	unsigned flags;		 /* bit set over enum chain_flag */
 	int at_cpu[CHAIN_FLAGS]; /* the first CPU a flag is about, -1: about none */
+	const struct entity *vcpu; /* the one that CHAIN_VCPU is about */
 };
 
 struct chains {

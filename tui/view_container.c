@@ -15,14 +15,10 @@
 #define BUSY_SHARE 0.02
 #define MAX_SEEN 4096
 
-/* FNV-1a, 64 bits: two control groups of a host do not meet in it. */
+/* Two control groups of a host do not meet in 64 bits. */
 static uint64_t hash_of(const char *key)
 {
-	uint64_t hash = UINT64_C(0xcbf29ce484222325);
-
-	for (; *key; key++)
-		hash = (hash ^ (unsigned char)*key) * UINT64_C(0x100000001b3);
-	return hash;
+	return text_hash(key, strlen(key));
 }
 
 static unsigned seen_at(const struct container_view *state, uint64_t hash)

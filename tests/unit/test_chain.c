@@ -13,7 +13,7 @@
 #include "core/probe.h"
 #include "tui/chain.h"
 
-enum { SET_HOST, SET_CPU, SET_NIC, SET_IRQ, SET_QUEUE, SET_VCPU, SETS };
+enum { SET_HOST, SET_CPU, SET_NIC, SET_IRQ, SET_QUEUE, SET_VM, SET_VCPU, SETS };
 enum { CPU_ISOLATED, CPU_NOHZ, CPU_NODE };
 enum { NIC_NODE, NIC_RING, NIC_RING_MAX, NIC_ADAPTIVE, NIC_MISSED };
 enum { IRQ_EFFECTIVE, IRQ_PENDING };
@@ -51,6 +51,7 @@ static const struct metric_set sets[SETS] = {
 	[SET_NIC] = {"nic", nic_metrics, ARRAY_SIZE(nic_metrics)},
 	[SET_IRQ] = {"irq", irq_metrics, ARRAY_SIZE(irq_metrics)},
 	[SET_QUEUE] = {"queue", queue_metrics, ARRAY_SIZE(queue_metrics)},
+	[SET_VM] = {"vm", vcpu_metrics, ARRAY_SIZE(vcpu_metrics)},
 	[SET_VCPU] = {"vcpu", vcpu_metrics, ARRAY_SIZE(vcpu_metrics)},
 };
 static const struct probe probe = {.name = "x", .summary = "x", .sets = sets, .n_sets = SETS};
@@ -112,7 +113,8 @@ static const struct snapshot *take(const struct schema *schema, const struct sna
 	if (m->has_second_queue)
 		put_queue(s, m, "rx-1", 42, tick);
 	put_queue(s, m, "tx-0", 41, tick);
-	sample_text(s, sample_row(s, SET_VCPU, NULL, NULL, "vcpu:vm/0"), 0,
+	(void)sample_row(s, SET_VM, NULL, "web", "vm:77");
+	sample_text(s, sample_row(s, SET_VCPU, "vm:77", NULL, "vcpu:77/2"), 0,
 		    m->has_vcpu ? "3" : "0-7");
 	sample_finish(s, 0);
 	snap = snapshot_build(schema, prev, &s, 1, s->time_ns, s->time_ns);
@@ -178,6 +180,18 @@ static void test_flags(void **state)
 	check(&(struct machine_of){.ring = 512, .missed_hz = 5}, 1u << CHAIN_RING);
 }
 
+static void test_whose_vcpu(void **state)
+{
+	struct world w;
+	char text[200];
+
+	(void)state;
+	world_init(&w, &(struct machine_of){.has_vcpu = true});
+	assert_string_equal(chain_sentence(rx(&w), CHAIN_VCPU, text, sizeof(text)),
+			    "a pinned vCPU runs on CPU 3: every interrupt takes it away (web/2)");
+	world_done(&w);
+}
+
 /* The two queues of one interrupt do not share a CPU with each other; two interrupts do, when both
  * are busy. */
 static void test_sharing(void **state)
@@ -219,6 +233,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_flags),
+		cmocka_unit_test(test_whose_vcpu),
 		cmocka_unit_test(test_sharing),
 		cmocka_unit_test(test_join),
 	};

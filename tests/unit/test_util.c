@@ -97,13 +97,22 @@ static void test_fd_closep(void **state)
 	assert_int_equal(errno, EXDEV);
 }
 
+/* The published test vectors of FNV-1a. */
+static void test_text_hash(void **state)
+{
+	(void)state;
+	assert_true(text_hash("", 0) == UINT64_C(0xcbf29ce484222325));
+	assert_true(text_hash("a", 1) == UINT64_C(0xaf63dc4c8601ec8c));
+	assert_true(text_hash("foobarx", 6) == UINT64_C(0x85944171f73967e8));
+	assert_true(text_hash("\xff", 1) != text_hash("\x7f", 1));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_natural_compare),
-		cmocka_unit_test(test_errno_classes),
-		cmocka_unit_test(test_alloc),
-		cmocka_unit_test(test_fd_closep),
+		cmocka_unit_test(test_natural_compare), cmocka_unit_test(test_errno_classes),
+		cmocka_unit_test(test_alloc),		cmocka_unit_test(test_fd_closep),
+		cmocka_unit_test(test_text_hash),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
