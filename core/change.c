@@ -123,6 +123,13 @@ static int judge(const struct plan_step *step, struct change_step_report *report
 	if (step->class->flags & STEP_COUNTED)
 		return judge_count(step, report);
 	change_step_path(step, path, sizeof(path));
+
+	const char *meaning =
+		step->class->explain_value ? step->class->explain_value(report->kept_value) : NULL;
+
+	if (meaning)
+		return change_step_say(report, CHANGE_REFUSED, -EIO, "%.64s shows \"%.64s\": %s",
+				       path, report->kept_value, meaning);
 	return change_step_say(report, CHANGE_REFUSED, -EIO,
 			       "%.96s took the write but shows %.48s, not %.48s", path,
 			       report->kept_value, step->new_value);

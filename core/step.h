@@ -72,6 +72,10 @@ struct step_class {
 	/* The shell command that is true while object is the one with this identity; NULL: no
 	 * other can have its name. */
 	int (*shell_guard)(const char *object, const char *identity, char *buf, size_t size);
+	/* What a value that the host shows instead of the wished one means, in words and with what
+	 * to do ("isolated invalid (...)"): for files that say no by their content. NULL: nothing
+	 * to say. May be NULL itself. */
+	const char *(*explain_value)(const char *value);
 };
 
 #endif
