@@ -33,8 +33,8 @@ struct chain {
 	const char *cpus;		     /* of the interrupt, a list; NULL: unknown */
 	int cpu;			     /* the first of them, -1: unknown */
 	unsigned n_cpus;
-	unsigned flags;		 /* bit set over enum chain_flag */
-	int at_cpu[CHAIN_FLAGS]; /* the first CPU a flag is about, -1: about none */
+	unsigned flags;		   /* bit set over enum chain_flag */
+	int at_cpu[CHAIN_FLAGS];   /* the first CPU a flag is about, -1: about none */
 	const struct entity *vcpu; /* the one that CHAIN_VCPU is about */
 };
 

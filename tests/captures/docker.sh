@@ -6,7 +6,7 @@
 set -u
 program=${JITTERTOP:?is the path of the program}
 failed=0
-for tool in dockerd docker busybox jq python3; do
+for tool in dockerd docker busybox jq python3 chrt; do
 	command -v $tool >/dev/null && continue
 	echo "SKIP: docker: no $tool here (Debian: docker.io busybox-static jq python3)"
 	exit 77
@@ -148,6 +148,22 @@ pid=$(value jt-one pid)
 want=$(taskset -pc "$pid" | sed 's/.*: //')
 [ "$(jq -r --arg t "$pid" '.entities[] | select(.kind == "task" and (.values.tid | tostring) == $t) | .values.affinity' "$dir/snapshot")" = "$want" ] ||
 	fail "jt-one may run on $want"
+
+# A real-time thread. With CONFIG_RT_GROUP_SCHED (version 1) a group needs time for such threads first.
+real=$(value jt-two pid)
+for group in /sys/fs/cgroup/cpu/jt-test-$$ /sys/fs/cgroup/cpu/jt-test-$$/"$two"; do
+	[ ! -e "$group/cpu.rt_runtime_us" ] || echo 1000 >"$group/cpu.rt_runtime_us"
+done
+if chrt -f -p 5 "$real" 2>"$dir/err"; then
+	"$program" snapshot --json >"$dir/snapshot" || fail "snapshot ends with $?"
+	[ "$(value jt-two rt_threads) $(value jt-one rt_threads) $(value jt-two flags)" = "1 0 rt" ] ||
+		fail "real-time threads: $(value jt-two rt_threads), $(value jt-one rt_threads), flags $(value jt-two flags)"
+	task=$(jq -r --arg t "$real" '.entities[] | select(.kind == "task" and (.values.tid | tostring) == $t) | .values | "\(.policy) \(.priority)"' "$dir/snapshot")
+	[ "$task" = "fifo 5" ] || fail "jt-two's thread is $task"
+	chrt -o -p 0 "$real"
+else
+	echo "docker: real-time threads not tried: $(cat "$dir/err")"
+fi
 
 "$program" capture "$dir/machine" >/dev/null || fail "capture ends with $?"
 "$program" --root "$dir/machine" snapshot --json >"$dir/captured" || fail "--root ends with $?"
