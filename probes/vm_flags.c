@@ -1,6 +1,7 @@
 /*
- * What is usually wrong with where a machine runs. No flag is a guess: what is not known raises
- * none.
+ * What is usually wrong with where a machine runs: the one judgement, which the views take over
+ * (tui/guests.c adds whom it is about, and interrupts, whose rates another probe counts). No flag
+ * is a guess: what is not known raises none.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,14 +12,16 @@
 static const struct {
 	const char *word, *sentence;
 } texts[VM_FLAGS] = {
-	[VM_FLAG_UNPINNED] = {"unpinned", "a vCPU may run on every CPU: the scheduler moves it"},
+	[VM_FLAG_UNPINNED] =
+		{"unpinned",
+		 "a vCPU may run on every CPU that ordinary tasks may: the scheduler moves it"},
 	[VM_FLAG_SHARED] = {"shared", "two vCPUs are pinned to one CPU: only one of them can run"},
 	[VM_FLAG_SIBLINGS] = {"siblings",
 			      "two vCPUs are pinned to hardware threads of one core, which the "
 			      "guest takes for cores"},
-	[VM_FLAG_NODE] = {"node", "a vCPU is pinned to another NUMA node than the memory lies on"},
+	[VM_FLAG_NODE] = {"node", "a vCPU may run on another NUMA node than the memory lies on"},
 	[VM_FLAG_VF] = {"vf-node",
-			"a vCPU is pinned to another NUMA node than a device passed through"},
+			"a vCPU may run on another NUMA node than a device passed through"},
 	[VM_FLAG_PAGES] = {"pages", "the memory is not in huge pages"},
 };
 
@@ -54,33 +57,25 @@ struct owner {
 	struct vm_thread *thread;
 };
 
-static bool overlap(const struct cpuset *a, const struct cpuset *b)
+/* Whether it may run on a CPU that is known to be on none of these nodes. */
+static bool is_away(const struct vm_host_facts *facts, const struct vm_thread *thread,
+		    const struct cpuset *nodes)
 {
-	for (unsigned i = 0; i < CPUSET_WORDS; i++) {
-		if (a->bits[i] & b->bits[i])
-			return true;
+	struct cpuset near, far = *thread->affinity, known;
+
+	cpuset_zero(&near);
+	cpuset_zero(&known);
+	for (unsigned node = 0; node < VM_NODES_MAX; node++) {
+		if (!facts->cpus_of_node[node])
+			continue;
+		cpuset_or(&known, facts->cpus_of_node[node]);
+		if (cpuset_has(nodes, node))
+			cpuset_or(&near, facts->cpus_of_node[node]);
 	}
-	return false;
-}
-
-static bool is_away_from_node(const struct vm_host_facts *facts, const struct vm_thread *thread,
-			      unsigned node)
-{
-	return facts->n_nodes > 1 && node < VM_NODES_MAX && facts->cpus_of_node[node] &&
-	       !cpuset_is_empty(facts->cpus_of_node[node]) &&
-	       !overlap(facts->cpus_of_node[node], thread->affinity);
-}
-
-/* On none of the nodes that its memory lies on. */
-static bool is_away_from_memory(const struct vm_host_facts *facts, const struct vm_memory *memory,
-				const struct vm_thread *thread)
-{
-	bool is_away = memory->is_known && !cpuset_is_empty(&memory->nodes);
-
-	for (unsigned node = cpuset_next(&memory->nodes, 0); node < VM_NODES_MAX;
-	     node = cpuset_next(&memory->nodes, node + 1))
-		is_away &= is_away_from_node(facts, thread, node);
-	return is_away;
+	cpuset_and(&far, &known);
+	cpuset_andnot(&far, &near);
+	/* A node without CPUs is near to nobody. */
+	return !cpuset_is_empty(&near) && !cpuset_is_empty(&far);
 }
 
 static void look_at_vcpu(const struct vm_host_facts *facts, struct host *host, struct vm *vm,
@@ -92,12 +87,17 @@ static void look_at_vcpu(const struct vm_host_facts *facts, struct host *host, s
 			thread->flags |= 1u << VM_FLAG_UNPINNED;
 		return;
 	}
-	if (is_away_from_memory(facts, &vm->memory, thread))
+	if (vm->memory.is_known && is_away(facts, thread, &vm->memory.nodes))
 		thread->flags |= 1u << VM_FLAG_NODE;
 	for (unsigned i = 0; facts->n_nodes > 1 && i < vm->n_devices; i++) {
 		int node = vm_node_of_device(host, vm->devices[i].address);
+		struct cpuset nodes;
 
-		if (node >= 0 && is_away_from_node(facts, thread, (unsigned)node))
+		if (node < 0)
+			continue;
+		cpuset_zero(&nodes);
+		cpuset_add(&nodes, (unsigned)node);
+		if (is_away(facts, thread, &nodes))
 			thread->flags |= 1u << VM_FLAG_VF;
 	}
 }

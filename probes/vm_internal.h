@@ -260,8 +260,8 @@ enum vm_flag {
 	VM_FLAG_UNPINNED, /* a vCPU that may run on all CPUs */
 	VM_FLAG_SHARED,	  /* two vCPUs on one CPU */
 	VM_FLAG_SIBLINGS, /* two vCPUs on hardware threads of one core that are none to the guest */
-	VM_FLAG_NODE,	  /* vCPU on another node than its memory */
-	VM_FLAG_VF,	  /* vCPU on another node than a device that was passed through */
+	VM_FLAG_NODE,	  /* vCPU may run on another node than its memory */
+	VM_FLAG_VF,	  /* vCPU may run on another node than a device passed through */
 	VM_FLAG_PAGES,	  /* memory not in huge pages */
 	VM_FLAGS
 };

@@ -237,10 +237,40 @@ static void place_free(struct place *p)
 
 /* --- vCPUs --- */
 
+/* As the vm probe writes them: what it judged is not judged again, only whom it is about. NULL: it
+ * cannot know, for another probe counts interrupts. */
+static const char *const probe_words[GUEST_FLAGS] = {
+	[GUEST_UNPINNED] = "unpinned", [GUEST_SHARED] = "shared",  [GUEST_SIBLING] = "siblings",
+	[GUEST_NODE] = "node",	       [GUEST_DEVICE] = "vf-node", [GUEST_PAGES] = "pages",
+};
+
+/* A whole word of the list. */
+static bool has_word(const char *list, const char *word)
+{
+	size_t len = strlen(word);
+
+	for (const char *at = list; *at; at += strspn(at, " ")) {
+		size_t n = strcspn(at, " ");
+
+		if (n == len && !memcmp(at, word, n))
+			return true;
+		at += n;
+	}
+	return false;
+}
+
+/* Whether the probe judged otherwise. */
+static bool is_denied(const struct entity *entity, enum guest_flag flag)
+{
+	const char *said = entity_text(entity, "flags");
+
+	return said && probe_words[flag] && !has_word(said, probe_words[flag]);
+}
+
 static void raise_flag(struct guest_vcpu *v, enum guest_flag flag, int cpu,
 		       const struct entity *other)
 {
-	if (v->flags & 1u << flag)
+	if (v->flags & 1u << flag || is_denied(v->vcpu, flag))
 		return;
 	v->flags |= 1u << flag;
 	v->at_cpu[flag] = cpu;
@@ -406,6 +436,17 @@ static void judge_place(const struct place *p, struct guests *guests, struct gue
 			   p->irq_at[cpuset_next(&rest, 0)]);
 }
 
+/* What the probe sees and nothing here explains (a node that no cpu row names) stands as well. */
+static void take_over(struct guest_vcpu *v)
+{
+	const char *said = entity_text(v->vcpu, "flags");
+
+	for (unsigned i = 0; said && i < GUEST_FLAGS; i++) {
+		if (probe_words[i] && has_word(said, probe_words[i]))
+			v->flags |= 1u << i;
+	}
+}
+
 static void judge_vcpus(const struct place *p, struct guests *guests)
 {
 	struct cpuset set;
@@ -418,6 +459,7 @@ static void judge_vcpus(const struct place *p, struct guests *guests)
 			judge_company(p, guests, i, core_of_set(p, &set));
 			judge_place(p, guests, v, &set);
 		}
+		take_over(v);
 		vm = find_vm(guests, v->vcpu->parent);
 		if (vm)
 			guests->vms[vm - guests->vms].flags_below |= v->flags;
@@ -433,7 +475,7 @@ static void judge_vms(struct guests *guests)
 
 		/* The probe knows what of it is in transparent huge pages all the same. */
 		flags = entity_text(vm->vm, "flags");
-		if (flags ? strstr(flags, "pages") != NULL
+		if (flags ? has_word(flags, probe_words[GUEST_PAGES])
 			  : entity_u64(vm->vm, "memory_page_bytes", &page) && page &&
 				    page < HUGE_FROM)
 			vm->flags |= 1u << GUEST_PAGES;
@@ -573,6 +615,23 @@ static const char *name_of(const struct entity *entity)
 	return entity ? entity->name ? entity->name : entity->key : "?";
 }
 
+/* Where the probe knows more than the rows here. */
+static const char *unexplained(enum guest_flag flag)
+{
+	switch (flag) {
+	case GUEST_SHARED:
+		return "another vCPU is pinned to the same CPU: they take turns";
+	case GUEST_SIBLING:
+		return "another vCPU is pinned to the other thread of its core";
+	case GUEST_NODE:
+		return "may run on another node than the memory";
+	case GUEST_DEVICE:
+		return "may run on another node than a device given to it";
+	default:
+		return "";
+	}
+}
+
 const char *guest_sentence(const struct guest_vm *vm, const struct guest_vcpu *vcpu,
 			   enum guest_flag flag, char *buf, size_t size)
 {
@@ -581,6 +640,10 @@ const char *guest_sentence(const struct guest_vm *vm, const struct guest_vcpu *v
 	const char *nodes = vm ? entity_text(vm->vm, "memory_nodes") : NULL;
 	char name[128];
 
+	if (vcpu && cpu < 0 && !other && flag != GUEST_UNPINNED && flag != GUEST_PAGES) {
+		snprintf(buf, size, "%s", unexplained(flag));
+		return buf;
+	}
 	switch (flag) {
 	case GUEST_UNPINNED:
 		snprintf(buf, size,

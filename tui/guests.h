@@ -4,7 +4,8 @@
  * it), with flags for what usually costs a vCPU its time.
  *
  * Calling sequence: guests_new(snap), guests_vcpu(), guests_vm(), guests_free(). It borrows from
- * the snapshot. No flag is a guess: what is not known raises none, and where a vCPU may run
+ * the snapshot. The vm probe judges (metric "flags"); here it is said whom a flag is about, and
+ * interrupts are added. No flag is a guess: what is not known raises none, and where a vCPU may run
  * anywhere it only says that. Cost: linear in vCPUs, devices and CPUs.
  */
 #ifndef JT_TUI_GUESTS_H

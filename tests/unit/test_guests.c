@@ -43,10 +43,11 @@ enum { VM_NODES, VM_PAGE };
 static const struct metric vm_metrics[] = {
 	{"memory_nodes", METRIC_CPUSET, UNIT_NONE, "", NULL},
 	{"memory_page_bytes", METRIC_GAUGE, UNIT_BYTES, "", NULL}};
-enum { V_AFFINITY, V_CPU, V_PINNED };
+enum { V_AFFINITY, V_CPU, V_PINNED, V_FLAGS };
 static const struct metric vcpu_metrics[] = {{"affinity", METRIC_CPUSET, UNIT_NONE, "", NULL},
 					     {"cpu", METRIC_GAUGE, UNIT_NONE, "", NULL},
-					     {"pinned", METRIC_BOOL, UNIT_NONE, "", NULL}};
+					     {"pinned", METRIC_BOOL, UNIT_NONE, "", NULL},
+					     {"flags", METRIC_TEXT, UNIT_NONE, "", NULL}};
 static const struct metric device_metrics[] = {{"pci_address", METRIC_TEXT, UNIT_NONE, "", NULL}};
 
 static const struct metric_set sets[SETS] = {
@@ -69,6 +70,7 @@ struct scene_of {
 		*pins[4];  /* of vCPUs 0 and 1 of the first machine and of the second; NULL: none */
 	const char *nodes; /* of the memory; NULL: unknown */
 	const char *device_pci; /* given to the first machine */
+	const char *said;	/* flags of all vCPUs as the probe has them; NULL: not judged */
 	unsigned irq_cpu, irq_hz, page;
 	bool is_counted_per_cpu, has_no_cores, has_no_online, is_said_pinned;
 };
@@ -127,6 +129,8 @@ static void put_guests(struct sample *s, const struct scene_of *o)
 			row = sample_row(s, SET_VCPU, parent, NULL, "vcpu:%u.7/%u", vm + 1, v);
 			sample_text(s, row, V_AFFINITY, o->pins[2 * vm + v]);
 			sample_u64(row, V_CPU, 6);
+			if (o->said)
+				sample_text(s, row, V_FLAGS, o->said);
 			if (o->is_said_pinned)
 				sample_bool(row, V_PINNED, true);
 		}
@@ -225,6 +229,26 @@ static void test_company(void **state)
 	world_done(&w);
 }
 
+/* A guest that knows of threads: the probe has read its -smp. */
+static void test_the_probe_judges(void **state)
+{
+	struct world w;
+	char text[160];
+
+	(void)state;
+	check(&(struct scene_of){.pins = {"2", "6"}, .said = ""}, 0);
+	check(&(struct scene_of){.pins = {"2", "2"}, .said = "siblings"}, FLAG(SIBLING));
+	check(&(struct scene_of){.pins = {"2"}, .nodes = "0", .said = "vf-node"}, FLAG(DEVICE));
+	check(&(struct scene_of){.pins = {"2"}, .nodes = "0", .said = "node"}, FLAG(NODE));
+	check(&(struct scene_of){.pins = {"0-7"}, .said = "unpinned"}, FLAG(UNPINNED));
+	check(&(struct scene_of){.pins = {"2"}, .irq_cpu = 2, .irq_hz = 500, .said = ""},
+	      FLAG(IRQ));
+	world_init(&w, &(struct scene_of){.pins = {"2"}, .said = "shared"});
+	guest_sentence(NULL, vcpu_of(&w, "vcpu:1.7/0"), GUEST_SHARED, text, sizeof(text));
+	assert_string_equal(text, "another vCPU is pinned to the same CPU: they take turns");
+	world_done(&w);
+}
+
 static void test_nodes(void **state)
 {
 	struct world w;
@@ -316,9 +340,13 @@ static void test_device(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_pins),	cmocka_unit_test(test_company),
-		cmocka_unit_test(test_nodes),	cmocka_unit_test(test_interrupts),
-		cmocka_unit_test(test_machine), cmocka_unit_test(test_device),
+		cmocka_unit_test(test_pins),
+		cmocka_unit_test(test_company),
+		cmocka_unit_test(test_nodes),
+		cmocka_unit_test(test_interrupts),
+		cmocka_unit_test(test_machine),
+		cmocka_unit_test(test_device),
+		cmocka_unit_test(test_the_probe_judges),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
