@@ -588,6 +588,7 @@ static void choose_monitor(struct reading *reading)
 			config->has_human_monitor = true;
 			continue;
 		}
+		config->has_far_monitor |= !socket->path[0] && socket->fd < 0;
 		if (strstr(socket->path, "/libvirt/qemu/"))
 			config->is_libvirt = true;
 		if (config->monitor_fd < 0 && socket->fd >= 0)

@@ -75,6 +75,7 @@ struct vm_config {
 	char monitor[256];	/* path of a QMP socket that listens; "" */
 	int monitor_fd;		/* of a socket that it was given by its parent; -1 */
 	bool has_human_monitor; /* some other monitor */
+	bool has_far_monitor;	/* QMP, but on no unix socket: TCP, stdio */
 	uint64_t memory_bytes;
 	unsigned vcpus, guest_threads; /* 0: not said */
 	char backend[48], backend_path[160], policy[16];

@@ -197,6 +197,8 @@ static const char *monitor_text(const struct vm *vm)
 	/* Its socket is a descriptor, and we may not see where it is bound. */
 	if (vm->config.monitor_fd >= 0)
 		return "denied";
+	if (vm->config.has_far_monitor)
+		return "none (QMP on no unix socket)";
 	return vm->config.has_human_monitor ? "none (only one for people)" : "none";
 }
 

@@ -245,6 +245,29 @@ static void what_is_a_machine(void **state)
 	}
 }
 
+static void monitors_that_cannot_be_asked(void **state)
+{
+	static const char *const cases[][2] = {
+		{"|-m|64", "none"},
+		{"|-monitor|unix:/m,server=on", "none (only one for people)"},
+		{"|-qmp|tcp:127.0.0.1:4444,server=on", "none (QMP on no unix socket)"},
+		{"|-chardev|socket,id=c,host=::1,port=4444,server=on|-mon|chardev=c,mode=control",
+		 "none (QMP on no unix socket)"},
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_(freep) char *words = xasprintf("%s%s", QEMU, cases[i][0]);
+		struct fixture f;
+
+		start(&f);
+		put_process(f.host, 77, "qemu-system-x86", QEMU, words);
+		fixture_run(&f);
+		assert_string_equal(fixture_text(&f, "vm:77.500", "monitor"), cases[i][1]);
+		fixture_done(&f);
+	}
+}
+
 static void kernel_threads_and_zombies_are_none(void **state)
 {
 	struct fixture f;
@@ -574,6 +597,7 @@ int main(void)
 		cmocka_unit_test(libvirts_own),
 		cmocka_unit_test(what_is_a_machine),
 		cmocka_unit_test(kernel_threads_and_zombies_are_none),
+		cmocka_unit_test(monitors_that_cannot_be_asked),
 		cmocka_unit_test(roles_without_names),
 		cmocka_unit_test(a_monitor_knows_what_proc_does_not),
 		cmocka_unit_test(names_are_made_visible),
