@@ -26,7 +26,7 @@ static const struct {
 	{ETHTOOL_GCOALESCE, "coalesce"},   {ETHTOOL_GRINGPARAM, "ringparam"},
 	{ETHTOOL_GCHANNELS, "channels"},   {ETHTOOL_GPFLAGS, "private-flags"},
 	{ETHTOOL_GRXFHINDIR, "rxfhindir"}, {ETHTOOL_GRSSH, "rss"},
-	{ETHTOOL_GRXRINGS, "rxrings"},
+	{ETHTOOL_GRXRINGS, "rxrings"},	   {ETHTOOL_GPAUSEPARAM, "pauseparam"},
 };
 
 static const char *reader_name(uint32_t command)

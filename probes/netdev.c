@@ -14,9 +14,11 @@ enum {
 	NAPI_ID,
 	NAPI_IRQ,
 	NAPI_PID,
-	NAPI_DEFER_HARD_IRQS,
+	NAPI_DEFER_HARD_IRQS, /* from here in the order of enum netdev_napi_param */
 	NAPI_GRO_FLUSH_TIMEOUT,
-	NAPI_MAX = 6
+	NAPI_IRQ_SUSPEND_TIMEOUT,
+	NAPI_THREADED,
+	NAPI_MAX = NAPI_THREADED
 };
 enum {
 	QSTATS_IFINDEX = 1,
@@ -119,9 +121,8 @@ static int take_napi(void *data, const struct host_netlink_message *message)
 		return -EBADMSG;
 	napi.has_irq = get_u32(attrs[NAPI_IRQ], &napi.irq);
 	napi.has_pid = get_u32(attrs[NAPI_PID], &napi.pid);
-	napi.has_defer_hard_irqs = get_u32(attrs[NAPI_DEFER_HARD_IRQS], &napi.defer_hard_irqs);
-	napi.has_gro_flush_timeout =
-		get_uint(attrs[NAPI_GRO_FLUSH_TIMEOUT], &napi.gro_flush_timeout_ns);
+	for (unsigned i = 0; i < NETDEV_NAPI_PARAMS; i++)
+		napi.has_params[i] = get_uint(attrs[NAPI_DEFER_HARD_IRQS + i], &napi.params[i]);
 	*(struct netdev_napi *)list_add(data) = napi;
 	return 0;
 }

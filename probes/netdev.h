@@ -20,13 +20,21 @@ struct netdev_queue {
 	uint32_t napi_id;
 };
 
+/* How one is polled; what its kernel can set, it shows (6.13; threaded: 6.17). */
+enum netdev_napi_param {
+	NETDEV_NAPI_DEFER,   /* empty polls before the interrupt is switched on again */
+	NETDEV_NAPI_FLUSH,   /* gro-flush-timeout, ns */
+	NETDEV_NAPI_SUSPEND, /* irq-suspend-timeout, ns */
+	NETDEV_NAPI_THREADED,
+	NETDEV_NAPI_PARAMS
+};
+
 struct netdev_napi {
 	uint32_t ifindex, id;
-	bool has_irq, has_pid, has_defer_hard_irqs, has_gro_flush_timeout;
+	bool has_irq, has_pid, has_params[NETDEV_NAPI_PARAMS];
 	uint32_t irq;
 	uint32_t pid; /* of its thread, threaded NAPI only */
-	uint32_t defer_hard_irqs;
-	uint64_t gro_flush_timeout_ns;
+	uint64_t params[NETDEV_NAPI_PARAMS];
 };
 
 enum netdev_stat {

@@ -40,6 +40,9 @@ static const struct kind kinds[] = {
 	[SAVED_ONLINE] = {"online", "cpu:#", SYS_CPU "/cpu#/online", NULL},
 	[SAVED_IRQ] = {"irq", NULL, NULL, &step_class_irq_affinity},
 	[SAVED_XPS] = {"xps", "*/tx-#", "sys/class/net/*/queues/tx-#/xps_cpus", NULL},
+	[SAVED_RPS] = {"rps", "*/rx-#", "sys/class/net/*/queues/rx-#/rps_cpus", NULL},
+	[SAVED_RPS_FLOWS] = {"rps_flows", "*/rx-#", "sys/class/net/*/queues/rx-#/rps_flow_cnt",
+			     NULL},
 	[SAVED_CPUSET] = {"cpuset", "**", "sys/fs/cgroup/cpuset/**/cpuset.cpus", NULL},
 	[SAVED_PARTITION] = {"partition", "**", "sys/fs/cgroup/**/cpuset.cpus.partition", NULL},
 };
@@ -161,7 +164,8 @@ static int saved_identity(struct host *host, const char *object, char *buf, size
 	ssize_t len = host_read(host, path, present, sizeof(present));
 	if (len < 0)
 		return (int)len;
-	if (kind == &kinds[SAVED_XPS])
+	if (kind == &kinds[SAVED_XPS] || kind == &kinds[SAVED_RPS] ||
+	    kind == &kinds[SAVED_RPS_FLOWS])
 		return interface_identity(host, rest, buf, size);
 	if (size > 0)
 		buf[0] = '\0';

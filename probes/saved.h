@@ -28,8 +28,10 @@ enum saved_kind {
 	SAVED_ONLINE,	      /* "cpu:N" */
 	SAVED_IRQ,	      /* "irq:N" */
 	SAVED_XPS,	      /* "IFACE/tx-N" */
-	SAVED_CPUSET,	      /* group of a version 1 hierarchy at sys/fs/cgroup/cpuset: "a/b" */
-	SAVED_PARTITION,      /* group of version 2 at sys/fs/cgroup: "a/b" */
+	SAVED_RPS,	      /* "IFACE/rx-N" */
+	SAVED_RPS_FLOWS,
+	SAVED_CPUSET,	 /* group of a version 1 hierarchy at sys/fs/cgroup/cpuset: "a/b" */
+	SAVED_PARTITION, /* group of version 2 at sys/fs/cgroup: "a/b" */
 };
 
 /* Reads the present value and appends the step. 0 too when the plan saves or sets it already, and

@@ -296,7 +296,7 @@ static uint32_t route_to(struct host *host, const struct address *address)
 	struct nl_msg *attributes = nlmsg_alloc();
 	struct host_netlink_request request = {
 		.family = "route",
-		.name = "getroute",
+		.name = "route-get",
 		.command = RTM_GETROUTE,
 		.header = &header,
 		.header_len = sizeof(header),

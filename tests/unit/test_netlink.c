@@ -182,7 +182,8 @@ static void test_netdev(void **state)
 	assert_int_equal(netdev_napis(host, &napis), 0);
 	assert_int_equal(napis.n, 1);
 	assert_true(napis.at[0].has_irq && napis.at[0].irq == 24 && !napis.at[0].has_pid);
-	assert_true(napis.at[0].defer_hard_irqs == 2 && napis.at[0].gro_flush_timeout_ns == 20000);
+	assert_true(napis.at[0].params[NETDEV_NAPI_DEFER] == 2 &&
+		    napis.at[0].params[NETDEV_NAPI_FLUSH] == 20000);
 	netdev_napis_done(&napis);
 
 	stream = (struct stream){0};

@@ -93,7 +93,7 @@ static void add_route(struct fixture *f, uint32_t ifindex)
 	assert_int_equal(nla_put_u32(msg, RTA_OIF, ifindex), 0);
 	stream_add(route, msg);
 	stream_error(route, 0, NULL);
-	host_fake_netlink(f->host, "route", "getroute", NULL, route->bytes, route->len);
+	host_fake_netlink(f->host, "route", "route-get", NULL, route->bytes, route->len);
 	free(route);
 }
 
