@@ -31,7 +31,7 @@ struct change_report {
 	unsigned n_steps;
 	struct change_step_report *steps;
 };
-void change_report_done(struct change_report *report); /* {0} and twice are fine */
+void change_report_done(struct change_report *report);	 /* {0} and twice are fine */
 void change_report_freep(struct change_report **report); /* of one on the heap */
 void change_report_copy(struct change_report *report, const struct change_report *from);
 /* n_steps empty ones (CHANGE_NOT_RUN) instead of what it had; and a step's kept_value. */

@@ -31,12 +31,20 @@ struct knob {
 	const char *family;  /* "irq", "memory" */
 	const char *summary; /* one line */
 	const char *cost;    /* what it costs and how it is undone, one or two lines */
-	enum knob_risk risk;
+	enum knob_risk risk; /* KNOB_DISRUPTIVE: the user types the target's name, and it is alone
+				in its transaction */
+	/* Set on the kernel's command line only: targets show the value now, choices is the text to
+	 * add there, cost says what it gives; plan() refuses with that text. */
+	bool is_boot_only;
 	int (*targets)(struct host *host, struct knob_targets *ret);
 	/* Reads the present state through host and fills plan. On failure why says object, reason,
 	 * what to do. */
 	int (*plan)(struct host *host, const char *target, const char *value, struct plan *ret,
 		    char *why, size_t why_size);
+	/* Who else writes this value, in one line: "irqbalance (pid 412) writes it every 10 s: ban
+	 * it there". 1: buf says who; 0: nobody known. Shown before the write and when a kept value
+	 * changes later. May be slow (it asks daemons' files). NULL: nobody ever. */
+	int (*owner)(struct host *host, const char *target, char *buf, size_t size);
 };
 
 void knob_targets_add(struct knob_targets *targets, const char *key, const char *name,

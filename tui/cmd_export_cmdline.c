@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/parse.h"
 #include "tui/cmd.h"
 #include "tui/cmd_export.h"
 

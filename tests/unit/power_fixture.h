@@ -30,7 +30,7 @@ static int set_up(void **state)
 	f->arena = arena_new(0);
 	f->targets.arena = f->arena;
 	f->report = xcalloc(1, sizeof(*f->report));
-	plan_init(&f->plan);
+	plan_done(&f->plan);
 	*state = f;
 	int err = host_open_fake(&f->host);
 	if (!err)
@@ -45,7 +45,7 @@ static int tear_down(void **state)
 	host_close(f->host);
 	arena_free(f->arena);
 	plan_done(&f->plan);
-	free(f->report);
+	change_report_freep(&f->report);
 	free(f);
 	return 0;
 }
@@ -62,7 +62,6 @@ __attribute__((unused)) static int plan(struct fixture *f, const struct knob *kn
 					const char *target, const char *value)
 {
 	plan_done(&f->plan);
-	plan_init(&f->plan);
 	return add(f, knob, target, value);
 }
 

@@ -26,7 +26,7 @@ static struct fixture *open_fixture(bool is_v2)
 
 	assert_int_equal(host_open_fake(&f->host), 0);
 	fake_cgroups_start(&f->cgroups, f->host, is_v2, true);
-	plan_init(&f->plan);
+	plan_done(&f->plan);
 	return f;
 }
 
@@ -270,7 +270,7 @@ static void test_tasks(void **state)
 	assert_int_equal(change_undo(f->host, &f->plan, NULL, NULL, &f->report), 0);
 
 	plan_done(&f->plan);
-	plan_init(&f->plan);
+	plan_done(&f->plan);
 	fake_task_add(&f->cgroups, 7, 7, "migration/0", "0", "/")->flags = 0x04200000;
 	must(f, &step_class_task_cgroup, "cpuset/7", "/a");
 	assert_int_equal(change_apply(f->host, &f->plan, NULL, NULL, &f->report), -EINVAL);

@@ -31,7 +31,7 @@ static int set_up(void **state)
 
 	f->arena = arena_new(0);
 	f->targets.arena = f->arena;
-	plan_init(&f->plan);
+	plan_done(&f->plan);
 	*state = f;
 	int err = host_open_fake(&f->host);
 	host_fake_file(f->host, "sys/devices/system/cpu/online", "0-3\n");
@@ -44,6 +44,7 @@ static int tear_down(void **state)
 	struct fixture *f = *state;
 
 	plan_done(&f->plan);
+	change_report_done(&f->report);
 	host_close(f->host);
 	arena_free(f->arena);
 	free(f);
