@@ -251,6 +251,8 @@ bool vm_counter(struct vm *vm, struct host *host, int index, enum vm_counter cou
 
 /* --- rows --- */
 
+extern const struct probe probe_vm;
+
 enum vm_set { VM_SET_VM, VM_SET_VCPU, VM_SET_THREAD, VM_SET_DEVICE, VM_SETS };
 extern const struct metric_set vm_sets[VM_SETS];
 void vm_emit(struct vm *vm, struct host *host, struct sample *out);
