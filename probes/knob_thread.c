@@ -179,7 +179,7 @@ static const char *affinity_explain(int err)
 const struct step_class step_class_thread_affinity = {
 	.name = "thread_affinity",
 	.compare = STEP_CPULIST,
-	.flags = STEP_NOT_A_FILE,
+	.flags = STEP_NOT_A_FILE | STEP_MAY_END,
 	.path = affinity_path,
 	.identity = thread_identity,
 	.read = affinity_read,
@@ -319,7 +319,7 @@ static const char *policy_explain(int err)
 const struct step_class step_class_thread_policy = {
 	.name = "thread_policy",
 	.compare = STEP_WORD,
-	.flags = STEP_NOT_A_FILE,
+	.flags = STEP_NOT_A_FILE | STEP_MAY_END,
 	.path = policy_path,
 	.identity = thread_identity,
 	.read = policy_read,

@@ -178,7 +178,7 @@ static int plan_with(struct host *host, plan_vcpu_fn *fn, const char *target, co
 	if (!err) {
 		char name[128];
 
-		vm_name(vcpu.vm, name, sizeof(name));
+		vm_print_name(vcpu.vm, name, sizeof(name));
 		plan_title_add(ret, "%.40s vcpu %d -> %.40s", name, vcpu.thread->index, value);
 	}
 	vm_scene_done(scene);
@@ -235,7 +235,7 @@ static void add_vcpu(struct host *host, struct knob_targets *ret, const struct s
 		return;
 	(void)snprintf(key, sizeof(key), thread->index >= 0 ? "vcpu:%s/%d" : "vcpu:%s/tid-%d",
 		       vm->key, thread->index >= 0 ? thread->index : (int)thread->tid);
-	vm_name(vm, machine, sizeof(machine));
+	vm_print_name(vm, machine, sizeof(machine));
 	if (thread->index >= 0)
 		(void)snprintf(name, sizeof(name), "%s vCPU %d", machine, thread->index);
 	else

@@ -24,7 +24,7 @@ struct vm_thread *vm_scene_find_vcpu(struct vm_scene *scene, const char *target,
 pid_t vm_thread_process(const struct vm *vm, const struct vm_thread *thread);
 unsigned vm_count_vcpus(const struct vm *vm);
 /* For people: its name, or its program's. Sanitised. */
-void vm_name(const struct vm *vm, char *buf, size_t size);
+void vm_print_name(const struct vm *vm, char *buf, size_t size);
 
 /*
  * The CPUs of set in the order in which vCPUs are to be put on them: node by node; hardware threads

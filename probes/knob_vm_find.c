@@ -116,7 +116,7 @@ unsigned vm_count_vcpus(const struct vm *vm)
 	return n;
 }
 
-void vm_name(const struct vm *vm, char *buf, size_t size)
+void vm_print_name(const struct vm *vm, char *buf, size_t size)
 {
 	const char *name = vm->config.name[0] ? vm->config.name : vm->comm;
 
@@ -200,7 +200,7 @@ static int libvirt_line(const struct vm *vm, const char *command, char *buf, siz
 {
 	char name[128];
 
-	vm_name(vm, name, sizeof(name));
+	vm_print_name(vm, name, sizeof(name));
 	return snprintf(buf, size,
 			"libvirt made this machine and sets its threads' CPUs again at its own "
 			"commands and at the next start: to last, %s %.64s ...",

@@ -251,7 +251,7 @@ static int plan_machine(struct host *host, struct vm_scene *scene, const char *t
 		err = add_others(host, vm, places, ret, why, why_size);
 	if (err)
 		return err;
-	vm_name(vm, name, sizeof(name));
+	vm_print_name(vm, name, sizeof(name));
 	plan_title_add(ret, "vm %.40s -> cpu %.60s", name, value);
 	say_place(vm, places, why, why_size);
 	return 0;
@@ -319,7 +319,7 @@ static int pin_targets(struct host *host, struct knob_targets *ret)
 		char key[64], name[128], value[PLAN_VALUE_MAX], why[256] = "";
 
 		(void)snprintf(key, sizeof(key), "vm:%s", vm->key);
-		vm_name(vm, name, sizeof(name));
+		vm_print_name(vm, name, sizeof(name));
 		describe(vm, &scene->state.facts.online, value, sizeof(value));
 		(void)!check_known(vm, key, why, sizeof(why));
 		knob_targets_add(ret, key, name, why[0] ? NULL : value, choices,

@@ -43,6 +43,7 @@ static int tear_down(void **state)
 {
 	struct fixture *f = *state;
 
+	change_report_done(&f->report);
 	plan_done(&f->plan);
 	change_report_done(&f->report);
 	host_close(f->host);
@@ -169,13 +170,15 @@ static void test_ended(void **state)
 	assert_int_equal(change_apply(f->host, &f->plan, NULL, NULL, &f->report), 0);
 	fake_thread(f->host, (struct fake_thread){
 				     .pid = 100, .tid = 100, .start = 8, .comm = "x", .cpus = "1"});
-	(void)!change_undo(f->host, &f->plan, NULL, NULL, &f->report);
-	assert_int_equal(f->report.steps[0].result, CHANGE_GONE);
+	assert_int_equal(change_undo(f->host, &f->plan, NULL, NULL, &f->report), 0);
+	assert_int_equal(f->report.steps[0].result, CHANGE_NOTHING);
 	assert_file(f, "fake/thread/100/affinity", "1");
 	fake_thread_ends(f->host, 100, 100);
-	(void)!change_undo(f->host, &f->plan, NULL, NULL, &f->report);
-	assert_int_equal(f->report.steps[0].result, CHANGE_GONE);
-	assert_int_equal(change_apply(f->host, &f->plan, NULL, NULL, &f->report), -ENOENT);
+	assert_int_equal(change_undo(f->host, &f->plan, NULL, NULL, &f->report), 0);
+	assert_int_equal(f->report.steps[0].result, CHANGE_NOTHING);
+	assert_non_null(strstr(f->report.steps[0].why, "has ended"));
+	/* Nor is it a reason to take the rest back. */
+	assert_int_equal(change_apply(f->host, &f->plan, NULL, NULL, &f->report), 0);
 }
 
 /* A name is no identity: threads change theirs. */

@@ -84,6 +84,7 @@ static int tear_down(void **state)
 {
 	struct fixture *f = *state;
 
+	change_report_done(&f->report);
 	plan_done(&f->plan);
 	host_close(f->host);
 	arena_free(f->arena);
