@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "core/host_internal.h"
@@ -228,6 +229,25 @@ bool host_existsf(struct host *host, const char *fmt, ...)
 	if (host->record)
 		host_record_entry(host, path, r);
 	return r >= 0;
+}
+
+bool host_is_read_onlyf(struct host *host, const char *fmt, ...)
+{
+	char path[HOST_PATH_MAX], mark[HOST_PATH_MAX + sizeof("fake/read-only/")];
+	struct stat st;
+	va_list ap;
+
+	va_start(ap, fmt);
+	int r = host_vpath(path, fmt, ap);
+	va_end(ap);
+	if (r < 0)
+		return false;
+	if (host->kind == HOST_FAKE) {
+		(void)snprintf(mark, sizeof(mark), "fake/read-only/%s", path);
+		return host->ops->exists(host, mark) >= 0;
+	}
+	return host->kind == HOST_LIVE && !fstatat(host->root_fd, path, &st, 0) &&
+	       (st.st_mode & 0222) == 0;
 }
 
 void host_names_add(struct host_names *names, const char *name)

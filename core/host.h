@@ -79,6 +79,10 @@ int host_read_cpulistf(struct host *host, struct cpuset *ret, const char *fmt, .
 ssize_t host_readlinkf(struct host *host, char *buf, size_t size, const char *fmt, ...)
 	_printf_(4, 5);
 bool host_existsf(struct host *host, const char *fmt, ...) _printf_(2, 3);
+/* True: nobody may write the file, by its mode (sysfs and sysctl files that only show). The live
+ * machine only: elsewhere modes mean nothing and the answer is false; a fake host's file is read
+ * only when it has fake/read-only/PATH. */
+bool host_is_read_onlyf(struct host *host, const char *fmt, ...) _printf_(2, 3);
 /* Sorted (natural_compare) entry names without "." and "..". Free with host_names_done(). */
 struct host_names {
 	char **names;

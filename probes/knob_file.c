@@ -143,6 +143,19 @@ ssize_t knob_file_read_parts(const struct knob_file *file, struct host *host,
 	return len;
 }
 
+const char *knob_file_why_fixed(const struct knob_file *file, struct host *host,
+				const struct knob_file_parts *parts)
+{
+	char path[512];
+
+	if (file->read_only)
+		return file->read_only;
+	if (knob_file_expand(file->path, parts, path, sizeof(path)) ||
+	    !host_is_read_onlyf(host, "%s", path))
+		return NULL;
+	return file->fixed ? file->fixed : "this kernel only shows it";
+}
+
 ssize_t knob_file_read(const struct knob_file *file, struct host *host, const char *object,
 		       char *buf, size_t size)
 {
@@ -294,8 +307,9 @@ int knob_file_check(const struct knob_file *file, struct host *host, const char 
 
 	if (err)
 		return err;
-	if (file->read_only) {
-		(void)snprintf(why, why_size, "%s of %s: %s", file->name, object, file->read_only);
+	const char *fixed = knob_file_why_fixed(file, host, &parts);
+	if (fixed) {
+		(void)snprintf(why, why_size, "%s: %s", object, fixed);
 		return -EPERM;
 	}
 	if (!knob_file_words(file, host, &parts, words, sizeof(words)) && words[0] &&

@@ -68,6 +68,9 @@ struct knob_file {
 	bool may_be_empty; /* CPU lists and masks */
 	bool has_all;
 	const char *read_only; /* why it can never be written: targets are locked; NULL: it can */
+	/* Why a kernel may have it as a file that only shows (mode 0444); NULL: no idea. */
+	const char *fixed;
+	unsigned owners; /* OWNER_BIT() set of those that write it too */
 	/* Why there is none, and what would make it: "this kernel has none (CONFIG_KSM)". */
 	const char *absent;
 	const char *denied;		      /* why it may not be read; NULL: not root, lockdown */

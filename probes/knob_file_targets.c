@@ -91,7 +91,8 @@ static void describe_choices(const struct knob_file *file, struct host *host,
 			(void)snprintf(buf, size, "%lld to %lld%s%s%s%s", (long long)file->min,
 				       (long long)file->max, blank, unit, comma, hint);
 		else
-			(void)snprintf(buf, size, "a number%s%s%s%s", blank, unit, comma, hint);
+			(void)snprintf(buf, size, "a number%s%s%s%s", file->unit ? " of " : "",
+				       unit, comma, hint);
 		return;
 	case STEP_WORD:
 	case STEP_TEXT:
@@ -146,14 +147,15 @@ static int list_one(void *arg, const struct knob_file_parts *parts)
 	}
 	describe_value(l->file, text, value, sizeof(value), path, sizeof(path));
 	describe_choices(l->file, l->host, parts, choices, sizeof(choices));
-	knob_targets_add(l->targets, key, path, value, choices, l->file->read_only);
+	knob_targets_add(l->targets, key, path, value, choices,
+			 knob_file_why_fixed(l->file, l->host, parts));
 	return 0;
 }
 
-/* The key of all of them: "cpu:*". */
-static void all_key(const struct knob_file *file, char *buf, size_t size)
+/* The name of all of them: "cpu:*". */
+static void star_pattern(const char *pattern, char *buf, size_t size)
 {
-	(void)snprintf(buf, size, "%s", file->key);
+	(void)snprintf(buf, size, "%s", pattern);
 	for (char *c = buf; *c; c++) {
 		if (*c == '#')
 			*c = '*';
@@ -175,7 +177,7 @@ static void add_all(const struct knob_file *file, const struct knob_targets *fou
 			return;
 		is_same = is_same && !strcmp(target->value, value);
 	}
-	all_key(file, key, sizeof(key));
+	star_pattern(file->key, key, sizeof(key));
 	(void)snprintf(name, sizeof(name), "all %u of them", found->n_targets);
 	knob_targets_add(ret, key, name, is_same ? value : "(mixed)", first->choices, NULL);
 }
@@ -191,8 +193,9 @@ int knob_file_targets(const struct knob_file *file, struct host *host, struct kn
 
 		if (!err)
 			err = listing.error ? listing.error : -ENOENT;
-		all_key(file, key, sizeof(key));
-		(void)snprintf(path, sizeof(path), "/%s", file->path);
+		star_pattern(file->key, key, sizeof(key));
+		path[0] = '/';
+		star_pattern(file->path, path + 1, sizeof(path) - 1);
 		knob_file_why_unreadable(file, host, err, why, sizeof(why));
 		knob_targets_add(ret, key, path, NULL, "", why);
 		return 0;
@@ -294,7 +297,7 @@ static int plan_one(struct planning *p, const struct knob_file_parts *parts)
 	ssize_t len = knob_file_read_parts(file, p->host, parts, text, sizeof(text));
 	if (len < 0) {
 		knob_file_why_unreadable(file, p->host, (int)len, reason, sizeof(reason));
-		(void)snprintf(p->why, p->why_size, "%s of %s: %s", file->name, object, reason);
+		(void)snprintf(p->why, p->why_size, "%s: %s", object, reason);
 		return (int)len;
 	}
 	if (file->plan_before)

@@ -418,6 +418,13 @@ static void test_locked(void **state)
 	assert_string_equal(t->locked, "set when the module is loaded");
 	assert_int_equal(plan(f, &knob_t_fixed, "host", "N"), -EPERM);
 	assert_non_null(strstr(f->why, "module is loaded"));
+	/* A file that only shows on this kernel. */
+	set(f, "60\n", "proc/sys/vm/number");
+	assert_null(list(f, &knob_t_number)->locked);
+	set(f, "", "fake/read-only/proc/sys/vm/number");
+	assert_string_equal(list(f, &knob_t_number)->locked, "this kernel only shows it");
+	assert_int_equal(plan(f, &knob_t_number, "host", "10"), -EPERM);
+	assert_non_null(strstr(f->why, "only shows"));
 }
 
 /* The value that a write means is in another file, on kernels that have it. */
