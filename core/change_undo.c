@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/change_internal.h"
+#include "core/host_write.h"
 #include "core/plan_internal.h"
 
 #define UNDO_ATTEMPTS 4
@@ -139,8 +140,13 @@ static bool try_undo_step(const struct undo *undo, const struct plan_step *step,
 			  const char *ours_too, struct change_step_report *report)
 {
 	char path[STEP_PATH_MAX];
-	int err = look(undo, step, report);
 
+	/* It went with the guard that held it. */
+	if (step->class->flags & STEP_HELD && !host_is_holding(undo->host)) {
+		(void)change_step_say(report, CHANGE_NOTHING, 0, "%s", "");
+		return true;
+	}
+	int err = look(undo, step, report);
 	if (err)
 		return err > 0;
 	if (judge_present(undo, step, ours_too, report))

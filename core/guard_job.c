@@ -53,15 +53,6 @@ static void unblock_interrupt(void)
 	(void)pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 }
 
-static bool is_slow(const struct plan *plan)
-{
-	for (unsigned i = 0; i < plan->n_steps; i++) {
-		if (plan->steps[i].class->flags & STEP_SLOW)
-			return true;
-	}
-	return false;
-}
-
 /*
  * Quick jobs keep the guard's realtime priority, so that a hogged machine is restored. Slow ones do
  * not: compacting memory for seconds above the measuring threads would be the very jitter that this
@@ -72,7 +63,7 @@ static void enter_thread(const struct guard_job *job)
 {
 	const struct sched_param normal = {0};
 
-	if (is_slow(&job->plan))
+	if (plan_has(&job->plan, STEP_SLOW))
 		(void)sched_setscheduler(0, SCHED_OTHER, &normal);
 	if (job->is_apply)
 		unblock_interrupt();

@@ -258,6 +258,14 @@ static void do_keep(struct guard_process *guard, const struct guard_queued *queu
 		       "there is no such trial: it was taken back or kept already");
 		return;
 	}
+	bool is_held = plan_has(&entry->applied.plan, STEP_HELD);
+	if (is_held && (guard->program_fd < 0 || guard->is_detached)) {
+		refuse(guard, &queued->origin, queued->request.id, -EOPNOTSUPP,
+		       "it lasts only as long as a jittertop runs that holds it: change and keep "
+		       "it "
+		       "in the dashboard");
+		return;
+	}
 	for (unsigned i = 0; i < guard->n_entries; i++) {
 		struct guard_entry *earlier = guard->entries[i];
 
@@ -280,6 +288,9 @@ static void do_keep(struct guard_process *guard, const struct guard_queued *queu
 	}
 	entry->applied.transaction = TRANSACTION_KEPT;
 	entry->applied.deadline_boottime_ns = 0;
+	if (is_held)
+		(void)snprintf(entry->applied.text, sizeof(entry->applied.text),
+			       "kept until this jittertop ends: it holds the setting");
 	guard_process_send(guard, &queued->origin, &entry->applied);
 	guard_process_done(guard, &queued->origin, 0, "");
 	drop_entry(guard, entry);

@@ -64,6 +64,11 @@ int host_read_latency(struct host *host, int32_t *ret)
 	return err;
 }
 
+bool host_is_holding(const struct host *host)
+{
+	return host->latency_fd >= 0 || host->held_latency_us >= 0;
+}
+
 int host_hold_latency(struct host *host, int32_t latency_us)
 {
 	int err = host_check_armed(host);

@@ -67,6 +67,8 @@ ssize_t host_write_unix(struct host *host, const char *path,
  * /dev/cpu_dma_latency that the host holds until it is closed
  * (Documentation/power/pm_qos_interface.rst). -1: gives it back. */
 int host_hold_latency(struct host *host, int32_t latency_us) _must_check_;
+/* This handle holds something: what STEP_HELD steps set lives on. */
+bool host_is_holding(const struct host *host);
 
 /* --- fake hosts --- */
 /* What the nth write from now (1: the next) does instead: a knob that lies. NULL text: refused with

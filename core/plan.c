@@ -278,11 +278,27 @@ int step_read(struct host *host, const struct step_class *class, const char *obj
 	return strcmp(trimmed, buf) ? -EILSEQ : 0;
 }
 
+int step_present(struct host *host, const struct plan_step *step, char *buf, size_t size)
+{
+	int err = step_read(host, step->class, step->object, buf, size);
+
+	return err == -EILSEQ ? 0 : err;
+}
+
 const char *step_explain(const struct step_class *class, int err)
 {
 	const char *text = class->explain ? class->explain(-err) : NULL;
 
 	return text ? text : strerror(-err);
+}
+
+bool plan_has(const struct plan *plan, unsigned flags)
+{
+	for (unsigned i = 0; i < plan->n_steps; i++) {
+		if (plan->steps[i].class->flags & flags)
+			return true;
+	}
+	return false;
 }
 
 bool plan_changes_nothing(const struct plan *plan)

@@ -59,6 +59,8 @@ int plan_add(struct plan *plan, struct host *host, const struct step_class *clas
 int plan_add_later(struct plan *plan, const struct step_class *class, const char *object,
 		   const char *expected_old, const char *new_value, char *why,
 		   size_t why_size) _must_check_;
+/* True: a step's class has one of the flags. */
+bool plan_has(const struct plan *plan, unsigned flags);
 /* True: every object has its wished value already, there is nothing to apply. */
 bool plan_changes_nothing(const struct plan *plan);
 /* The path a step will write, "/" in front, for the preview; for what is no file, what it is. */
@@ -66,6 +68,11 @@ int plan_step_path(const struct plan_step *step, char *buf, size_t size);
 /* Compares two values as the class does; negative errno when one of them does not parse. 1 equal, 0
  * not. */
 int step_values_equal(const struct step_class *class, const char *a, const char *b);
+/* What the step's object shows now, in the class's form: for people who want to know whether a kept
+ * value is still there. A counted thing that came in part, and a step whose value a later step of
+ * the same plan changed again, differ from new_value too. */
+int step_present(struct host *host, const struct plan_step *step, char *buf,
+		 size_t size) _must_check_;
 /* What the kernel shows, reduced to the class's form: CPU list canonical, bracketed word, number.
  */
 int step_normalise(const struct step_class *class, const char *text, char *buf, size_t size);

@@ -33,6 +33,13 @@ static const char *locked_reason(const struct context *context, const struct kno
 	return context->why_read_only ? context->why_read_only : "read only";
 }
 
+/* Who else writes it; NULL: nobody known. */
+static const char *owner_of(const struct context *context, const struct knob *knob,
+			    const struct knob_target *target, char *buf, size_t size)
+{
+	return knob->owner && knob->owner(context->host, target->key, buf, size) == 1 ? buf : NULL;
+}
+
 static struct json_object *text_or_null(const char *text)
 {
 	return text ? json_object_new_string(text) : NULL;
@@ -47,6 +54,7 @@ static struct json_object *knob_json(const struct context *context, const struct
 	for (unsigned i = 0; i < targets->n_targets; i++) {
 		const struct knob_target *target = &targets->targets[i];
 		struct json_object *one;
+		char owner[512];
 
 		if (!is_wanted(pattern, knob, target))
 			continue;
@@ -56,12 +64,16 @@ static struct json_object *knob_json(const struct context *context, const struct
 		json_object_object_add(one, "value", text_or_null(target->value));
 		json_object_object_add(one, "choices", json_object_new_string(target->choices));
 		json_object_object_add(one, "locked", text_or_null(locked_reason(context, target)));
+		json_object_object_add(
+			one, "owner",
+			text_or_null(owner_of(context, knob, target, owner, sizeof(owner))));
 		json_object_array_add(list, one);
 	}
 	json_object_object_add(object, "name", json_object_new_string(knob->name));
 	json_object_object_add(object, "family", json_object_new_string(knob->family));
 	json_object_object_add(object, "summary", json_object_new_string(knob->summary));
 	json_object_object_add(object, "class", json_object_new_string(knob_risk_name(knob->risk)));
+	json_object_object_add(object, "boot_only", json_object_new_boolean(knob->is_boot_only));
 	json_object_object_add(object, "cost", json_object_new_string(knob->cost));
 	json_object_object_add(object, "targets", list);
 	return object;
@@ -70,18 +82,23 @@ static struct json_object *knob_json(const struct context *context, const struct
 static void print_knob(const struct context *context, const struct knob *knob,
 		       const struct knob_targets *targets, const char *pattern)
 {
-	printf("%s: %s (%s)\n  %s\n", knob->name, knob->summary, knob_risk_name(knob->risk),
+	printf("%s: %s (%s)\n  %s\n", knob->name, knob->summary,
+	       knob->is_boot_only ? "kernel command line only" : knob_risk_name(knob->risk),
 	       knob->cost);
 	for (unsigned i = 0; i < targets->n_targets; i++) {
 		const struct knob_target *target = &targets->targets[i];
 		const char *locked = locked_reason(context, target);
+		char owner[512];
 
 		if (!is_wanted(pattern, knob, target))
 			continue;
+		const char *who = owner_of(context, knob, target, owner, sizeof(owner));
 		printf("  %s@%s = %s  [%s] %s", knob->name, target->key,
 		       target->value ? target->value : "?", target->choices, target->name);
 		if (locked)
 			printf("  locked: %s", locked);
+		if (who)
+			printf("  also written: %s", who);
 		printf("\n");
 	}
 }

@@ -1,6 +1,6 @@
 /*
  * jittertop set KNOB[@TARGET]=VALUE ... [--dry-run] [--measure DUR] [--revert-after DUR | --keep]
- *               [--json]
+ *               [--confirm TARGET] [--json]
  *
  * All assignments are one transaction. Without --keep the guard stays behind and takes the trial
  * back at the deadline, unless `jittertop keep` comes first.
@@ -27,6 +27,10 @@ struct options {
 	bool is_answered;	  /* the JSON object was printed */
 	uint64_t revert_after_ns; /* 0: the default */
 	uint64_t measure_ns;	  /* 0: not measured */
+	const char *confirmed;	  /* --confirm; NULL: not given */
+	const struct knob *disruptive;
+	char disruptive_target[PLAN_OBJECT_MAX];
+	unsigned n_assignments;
 	struct effect effect;
 	char why[768]; /* what refuse() said, for the JSON */
 };
@@ -102,6 +106,11 @@ static int add_assignment(const struct context *context, struct options *options
 		if (status != EXIT_DONE)
 			return status;
 	}
+	options->n_assignments++;
+	if (knob->risk == KNOB_DISRUPTIVE) {
+		options->disruptive = knob;
+		memcpy(options->disruptive_target, target, sizeof(target));
+	}
 	int err = knob->plan(context->host, target, equals + 1, plan, why, sizeof(why));
 	if (err == -EINVAL || err == -ENOENT || err == -EEXIST)
 		return refuse(options, EXIT_USAGE, knob->name, "%s", why[0] ? why : strerror(-err));
@@ -110,6 +119,8 @@ static int add_assignment(const struct context *context, struct options *options
 			      why[0] ? why : strerror(-err));
 	if (why[0])
 		(void)cmd_error("note", "%s", why);
+	if (knob->owner && knob->owner(context->host, target, why, sizeof(why)) == 1)
+		(void)cmd_error("note", "%s: %s", target, why);
 	return EXIT_DONE;
 }
 
@@ -154,6 +165,23 @@ static int parse_measure(const char *text, struct options *options)
 	return EXIT_DONE;
 }
 
+/* What may cut connections or stop guests is not set by the way. */
+static int check_disruptive(struct options *options)
+{
+	const struct knob *knob = options->disruptive;
+
+	if (!knob)
+		return EXIT_DONE;
+	if (options->n_assignments > 1)
+		return refuse(options, EXIT_USAGE, knob->name,
+			      "is disruptive: set it alone, in a change of its own");
+	if (!options->is_dry_run &&
+	    (!options->confirmed || strcmp(options->confirmed, options->disruptive_target) != 0))
+		return refuse(options, EXIT_USAGE, knob->name, "is disruptive: %s Say --confirm %s",
+			      knob->cost, options->disruptive_target);
+	return EXIT_DONE;
+}
+
 /* The options together. */
 static int check_options(struct options *options, const struct plan *plan)
 {
@@ -170,7 +198,11 @@ static int check_options(struct options *options, const struct plan *plan)
 		return refuse(options, EXIT_USAGE, "set",
 			      "--measure: the trial would be over before its second window: give a "
 			      "longer --revert-after");
-	return EXIT_DONE;
+	if (options->is_keep && !options->is_dry_run && plan_has(plan, STEP_HELD))
+		return refuse(options, EXIT_FAILED, "set",
+			      "--keep: this setting lasts only as long as a jittertop runs that "
+			      "holds it: keep it in the dashboard, or use --revert-after");
+	return check_disruptive(options);
 }
 
 static int parse_words(const struct context *context, struct options *options, struct plan *plan)
@@ -179,12 +211,16 @@ static int parse_words(const struct context *context, struct options *options, s
 		const char *word = context->argv[i];
 		const char *text = option_text(context, "--revert-after", &i);
 		const char *measure = text ? NULL : option_text(context, "--measure", &i);
+		const char *confirm =
+			text || measure ? NULL : option_text(context, "--confirm", &i);
 		int status = EXIT_DONE;
 
 		if (text)
 			status = parse_revert_after(text, options);
 		else if (measure)
 			status = parse_measure(measure, options);
+		else if (confirm)
+			options->confirmed = confirm;
 		else if (!strcmp(word, "--json"))
 			options->is_json = true;
 		else if (!strcmp(word, "--dry-run"))
@@ -194,8 +230,8 @@ static int parse_words(const struct context *context, struct options *options, s
 		else if (word[0] == '-')
 			status = refuse(options, EXIT_USAGE, "set",
 					"%s: unknown; it takes --dry-run, --measure DUR, "
-					"--revert-after DUR, "
-					"--keep and --json",
+					"--revert-after DUR, --keep, --confirm TARGET and "
+					"--json",
 					word);
 		else
 			status = add_assignment(context, options, word, plan);
@@ -408,6 +444,9 @@ static int apply(const struct context *context, struct options *options, struct 
 
 	if (!err)
 		err = wait_transaction(guard, request, event);
+	if (err == -EFBIG)
+		return refuse(options, EXIT_FAILED, "set",
+			      "too large for one change: use several: nothing was written");
 	if (err)
 		return refuse(options, EXIT_FAILED, "set",
 			      "the guard is gone (%s): what was written is taken back: "

@@ -127,6 +127,49 @@ static uint64_t remaining_ns(const struct context *context,
 						       : 0;
 }
 
+/* A kept value that somebody changed since: text says so; false: it is as it was set, or cannot be
+ * read. */
+static bool is_contested(const struct context *context, const struct plan_step *step, char *now,
+			 size_t size)
+{
+	int err = step_present(context->host, step, now, size);
+
+	return !err && strcmp(now, step->new_value) != 0;
+}
+
+static void print_contested(const struct context *context, const struct plan *plan)
+{
+	char now[PLAN_VALUE_MAX];
+
+	for (unsigned i = 0; i < plan->n_steps; i++) {
+		const struct plan_step *step = &plan->steps[i];
+
+		if (is_contested(context, step, now, sizeof(now)))
+			printf("  contested: %s is %s now, set by us to %s: `jittertop knobs %s` "
+			       "names who else writes it\n",
+			       step->object, now, step->new_value, step->object);
+	}
+}
+
+static struct json_object *contested_json(const struct context *context, const struct plan *plan)
+{
+	struct json_object *list = json_object_new_array();
+	char now[PLAN_VALUE_MAX];
+
+	for (unsigned i = 0; i < plan->n_steps; i++) {
+		const struct plan_step *step = &plan->steps[i];
+
+		if (!is_contested(context, step, now, sizeof(now)))
+			continue;
+		struct json_object *one = json_object_new_object();
+		json_object_object_add(one, "object", json_object_new_string(step->object));
+		json_object_object_add(one, "set", json_object_new_string(step->new_value));
+		json_object_object_add(one, "now", json_object_new_string(now));
+		json_object_array_add(list, one);
+	}
+	return list;
+}
+
 static void print_transaction(const struct context *context,
 			      const struct guard_transaction *transaction, bool is_guarded)
 {
@@ -148,6 +191,8 @@ static void print_transaction(const struct context *context,
 	printf(" (by %s, pid %d)\n", transaction->header->who_user,
 	       (int)transaction->header->who_pid);
 	change_print_steps(transaction->plan, NULL);
+	if (transaction->state == TRANSACTION_KEPT)
+		print_contested(context, transaction->plan);
 }
 
 static int print_status(const struct context *context, const struct guard_status *status)
@@ -187,6 +232,9 @@ static struct json_object *transaction_json(const struct context *context,
 			       json_object_new_string(transaction->header->who_user));
 	json_object_object_add(object, "pid", json_object_new_int(transaction->header->who_pid));
 	json_object_object_add(object, "steps", change_steps_json(transaction->plan, NULL));
+	if (transaction->state == TRANSACTION_KEPT)
+		json_object_object_add(object, "contested",
+				       contested_json(context, transaction->plan));
 	return object;
 }
 

@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,7 +16,7 @@ struct plan_job {
 	char target[PLAN_OBJECT_MAX], value[PLAN_VALUE_MAX];
 	int result;
 	struct plan plan;
-	char why[256];
+	char why[512];
 };
 
 static void plan_job_free(struct plan_job *job)
@@ -78,6 +79,11 @@ static void run_plan(struct sampler_job *job, struct host *host, const struct sn
 	(void)snap;
 	self->result = self->knob->plan(host, self->target, self->value, &self->plan, self->why,
 					sizeof(self->why));
+	size_t len = strlen(self->why);
+	char owner[256];
+	if (self->result == 0 && self->knob->owner &&
+	    self->knob->owner(host, self->target, owner, sizeof(owner)) == 1)
+		snprintf(self->why + len, sizeof(self->why) - len, "%s%s", len ? "; " : "", owner);
 }
 
 void dashboard_plan(struct dashboard *d, const struct knob *knob, const char *target,

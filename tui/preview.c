@@ -3,21 +3,41 @@
  * starts the trial; nothing was written before.
  */
 #include <stdio.h>
+#include <string.h>
 
 #include "tui/ui_internal.h"
 
-void preview_key(struct ui *ui, const struct key *key, struct ui_action *ret)
+static bool is_disruptive(const struct ui *ui)
 {
-	if (key->code == KEYCODE_ESC || key->code == 'q') {
-		ui->mode = MODE_NORMAL;
-		ui_message(ui, ROLE_TEXT, "dropped: nothing was written");
-	} else if (key->code == KEYCODE_ENTER && !ui->is_preview_whole) {
+	return ui->edit.knob && ui->edit.knob->risk == KNOB_DISRUPTIVE;
+}
+
+static void apply(struct ui *ui, struct ui_action *ret)
+{
+	if (!ui->is_preview_whole) {
 		ui_message(ui, ROLE_TEXT,
 			   "make the terminal larger: what would be written is not all shown");
-	} else if (key->code == KEYCODE_ENTER) {
+		return;
+	}
+	if (is_disruptive(ui) && strcmp(ui->confirm.text, ui->edit.target) != 0) {
+		ui_message(ui, ROLE_WARNING, "disruptive: type %s, then Enter; Esc drops it",
+			   ui->edit.target);
+		return;
+	}
+	ui->mode = MODE_NORMAL;
+	ret->type = ACTION_APPLY;
+	ret->plan = ui->plan;
+}
+
+void preview_key(struct ui *ui, const struct key *key, struct ui_action *ret)
+{
+	if (key->code == KEYCODE_ESC || (key->code == 'q' && !is_disruptive(ui))) {
 		ui->mode = MODE_NORMAL;
-		ret->type = ACTION_APPLY;
-		ret->plan = ui->plan;
+		ui_message(ui, ROLE_TEXT, "dropped: nothing was written");
+	} else if (key->code == KEYCODE_ENTER) {
+		apply(ui, ret);
+	} else if (is_disruptive(ui)) {
+		(void)input_key(&ui->confirm, key->code);
 	}
 }
 
@@ -29,7 +49,7 @@ static const char *risk_text(enum knob_risk risk)
 	case KNOB_PARTIAL:
 		return "partial: the kernel may give less than wished, and may not take all back";
 	case KNOB_DISRUPTIVE:
-		return "disruptive";
+		return "disruptive: it may cut connections; taken back all the same";
 	}
 	return "?";
 }
@@ -55,13 +75,18 @@ void preview_draw(struct ui *ui, const struct pane *pane)
 	int width = pane->width < 76 ? pane->width : 76, y = 0;
 	int room = pane->height - 9, shown = (int)plan->n_steps;
 	int cost_lines = widget_paragraph(NULL, 0, ROLE_TEXT, knob->cost, width - 4);
+	int note_lines =
+		ui->note[0] ? widget_paragraph(NULL, 0, ROLE_TEXT, ui->note, width - 4) : 0;
+	int confirm_lines = is_disruptive(ui) ? 1 : 0;
 	char scope[32], title[PLAN_TITLE_MAX + 16];
 	struct pane in;
 
+	room -= note_lines + confirm_lines;
 	if (2 * shown > room - cost_lines)
 		shown = room - cost_lines > 2 ? (room - cost_lines) / 2 : 1;
 	snprintf(title, sizeof(title), "preview: %s", plan->title);
-	in = widget_box(pane, width, 2 * shown + cost_lines + 8, title);
+	in = widget_box(pane, width, 2 * shown + cost_lines + note_lines + confirm_lines + 8,
+			title);
 	/* Nobody applies what they could not read. */
 	ui->is_preview_whole = in.height >= 2 * shown + 4 && in.width >= 30;
 	for (int i = 0; i < shown; i++)
@@ -76,6 +101,13 @@ void preview_draw(struct ui *ui, const struct pane *pane)
 	(void)pane_printf(&in, 0, y++, ROLE_DIALOG, "effect  is compared on cpus %s",
 			  scope[0] ? scope : "all");
 	y += widget_paragraph(&in, y, ROLE_DIALOG, knob->cost, in.width);
+	if (note_lines)
+		y += widget_paragraph(&in, y, ROLE_WARNING, ui->note, in.width);
+	if (confirm_lines) {
+		int x = pane_printf(&in, 0, y, ROLE_DIALOG_TITLE, "type %.40s: ", ui->edit.target);
+
+		input_draw(&ui->confirm, &in, x, y, in.width - x);
+	}
 	pane_text_in(&in, 0, in.height - 2, in.width, ROLE_DIALOG,
 		     "A trial: taken back after 120 s without a key, on quit, or if we die.");
 	(void)pane_text(&in, 0, in.height - 1, ROLE_DIALOG_TITLE,

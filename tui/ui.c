@@ -76,6 +76,8 @@ void ui_planned(struct ui *ui, int result, const struct plan *plan, const char *
 	plan_free(ui->plan);
 	ui->plan = plan_new();
 	plan_copy(ui->plan, plan);
+	snprintf(ui->note, sizeof(ui->note), "%s", why);
+	input_set(&ui->confirm, "");
 	ui->mode = MODE_PREVIEW;
 }
 

@@ -75,7 +75,9 @@ struct ui {
 	char message[256]; /* replaces the bottom bar until the next key */
 	enum role message_role;
 	struct ui_edit edit;
-	struct plan *plan; /* MODE_PREVIEW */
+	struct plan *plan;	 /* MODE_PREVIEW */
+	char note[512];		 /* of the plan: a warning, who else writes the value */
+	struct ui_input confirm; /* a disruptive change: the target's name */
 	struct ui_measure measure;
 	struct ui_check check;
 	struct ui_input needle; /* of the search */
@@ -88,8 +90,8 @@ void ui_init(struct ui *ui);
 void ui_done(struct ui *ui);
 void ui_draw(struct ui *ui, const struct frame *frame, struct surface *surface);
 void ui_key(struct ui *ui, const struct frame *frame, const struct key *key, struct ui_action *ret);
-/* The answer to ACTION_PLAN: 0 and a plan, or a negative errno and why in words. The plan is
- * copied. */
+/* The answer to ACTION_PLAN: 0 and a plan, or a negative errno and why in words. With
+ * 0 why is "" or what the user should know first. The plan is copied. */
 void ui_planned(struct ui *ui, int result, const struct plan *plan, const char *why);
 /* What was asked of measuring is refused: for the dialog, if it is open. */
 void ui_refused(struct ui *ui, const char *why);

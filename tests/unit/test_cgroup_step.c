@@ -33,6 +33,7 @@ static struct fixture *open_fixture(bool is_v2)
 static void close_fixture(struct fixture *f)
 {
 	plan_done(&f->plan);
+	change_report_done(&f->report);
 	host_close(f->host);
 	free(f);
 }
@@ -269,7 +270,6 @@ static void test_tasks(void **state)
 	assert_int_equal(f->report.steps[0].result, CHANGE_NOTHING);
 	assert_int_equal(change_undo(f->host, &f->plan, NULL, NULL, &f->report), 0);
 
-	plan_done(&f->plan);
 	plan_done(&f->plan);
 	fake_task_add(&f->cgroups, 7, 7, "migration/0", "0", "/")->flags = 0x04200000;
 	must(f, &step_class_task_cgroup, "cpuset/7", "/a");
