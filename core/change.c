@@ -142,16 +142,23 @@ static int write_step(struct host *host, const struct plan_step *step,
 
 	change_step_path(step, path, sizeof(path));
 	int write_err = change_write(host, step, step->new_value);
+	if (write_err)
+		change_step_refused(host, step, write_err, report);
 	/* Read back even what was refused: some interfaces do part of it first. */
 	int err = change_step_read(host, step, report);
 	if (write_err)
-		return change_step_say(report, CHANGE_REFUSED, write_err, "%.96s: %s", path,
-				       step_explain(step->class, write_err));
+		return write_err;
 	if (err && err != -EILSEQ)
 		return change_step_say(report, CHANGE_REFUSED, err,
 				       "%.96s cannot be read back after the write: %s", path,
 				       strerror(-err));
 	return judge(step, report);
+}
+
+/* Nothing came of it, and nothing else depends on it: the change goes on, the report keeps why. */
+static bool may_be_left_out(const struct plan_step *step, const struct change_step_report *report)
+{
+	return step->class->flags & STEP_OPTIONAL && !strcmp(report->kept_value, step->old_value);
 }
 
 static int apply_step(struct host *host, const struct plan_step *step,
@@ -163,10 +170,13 @@ static int apply_step(struct host *host, const struct plan_step *step,
 		err = check_old_value(host, step, report);
 	if (!err && step->is_later)
 		err = check_wish(host, step, report);
-	if (!err && strcmp(step->old_value, step->new_value) != 0)
+	if (!err && strcmp(step->old_value, step->new_value) != 0) {
 		err = write_step(host, step, report);
-	else if (!err)
+		if (err && may_be_left_out(step, report))
+			return 0;
+	} else if (!err) {
 		report->result = CHANGE_EXACT;
+	}
 	/* By its number another thread could have been meant since: then it is that one's. */
 	if (!err && step->class->flags & STEP_MAY_END)
 		err = change_check_identity(host, step, report);

@@ -20,6 +20,9 @@ int change_step_read(struct host *host, const struct plan_step *step,
 		     struct change_step_report *report) _must_check_;
 /* The one write of a step. */
 int change_write(struct host *host, const struct plan_step *step, const char *value) _must_check_;
+/* A write that was refused with err, in words: the class's, and the kernel's own. */
+void change_step_refused(const struct host *host, const struct plan_step *step, int err,
+			 struct change_step_report *report);
 /* True: err says that the object ended by itself, which it may. The report says so. */
 bool change_has_ended(const struct plan_step *step, int err, struct change_step_report *report);
 uint64_t change_count(const char *text); /* of a counted thing */

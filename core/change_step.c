@@ -10,6 +10,7 @@
 #include "core/host_write.h"
 #include "core/parse.h"
 #include "core/plan_internal.h"
+#include "core/text.h"
 
 static const char unknown[] = "";
 
@@ -166,9 +167,26 @@ int change_write(struct host *host, const struct plan_step *step, const char *va
 	return err ? err : host_write(host, path, value);
 }
 
+void change_step_refused(const struct host *host, const struct plan_step *step, int err,
+			 struct change_step_report *report)
+{
+	char path[STEP_PATH_MAX], clean[128] = "";
+	const char *said = step->class->said ? step->class->said(host) : "";
+
+	change_step_path(step, path, sizeof(path));
+	(void)text_sanitise(said, strlen(said), clean, sizeof(clean));
+	(void)change_step_say(report, CHANGE_REFUSED, err, "%.96s: %s%s%s%s", path,
+			      step_explain(step->class, err), clean[0] ? " (" : "", clean,
+			      clean[0] ? ")" : "");
+}
+
 bool change_has_ended(const struct plan_step *step, int err, struct change_step_report *report)
 {
-	if (!(step->class->flags & STEP_MAY_END) || (err != -ESTALE && !errno_is_absent(-err)))
+	bool may_end = step->class->flags & STEP_MAY_END;
+	bool is_gone = errno_is_absent(-err);
+
+	if (!(may_end && (err == -ESTALE || is_gone)) &&
+	    !(step->class->flags & STEP_OPTIONAL && is_gone))
 		return false;
 	(void)change_step_say(report, CHANGE_NOTHING, 0, "%.64s has ended", step->object);
 	return true;

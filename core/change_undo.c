@@ -139,8 +139,6 @@ static int judge_present(const struct undo *undo, const struct plan_step *step,
 static bool try_undo_step(const struct undo *undo, const struct plan_step *step,
 			  const char *ours_too, struct change_step_report *report)
 {
-	char path[STEP_PATH_MAX];
-
 	/* It went with the guard that held it. */
 	if (step->class->flags & STEP_HELD && !host_is_holding(undo->host)) {
 		(void)change_step_say(report, CHANGE_NOTHING, 0, "%s", "");
@@ -151,17 +149,16 @@ static bool try_undo_step(const struct undo *undo, const struct plan_step *step,
 		return err > 0;
 	if (judge_present(undo, step, ours_too, report))
 		return true;
-	change_step_path(step, path, sizeof(path));
 	err = change_write(undo->host, step, step->old_value);
+	if (err)
+		change_step_refused(undo->host, step, err, report);
 	int read_err = change_step_read(undo->host, step, report);
-	err = err ? err : read_err == -EILSEQ ? 0 : read_err;
-	if (err && change_has_ended(step, err, report))
-		return true;
-	if (err) {
-		(void)change_step_say(report, CHANGE_REFUSED, err, "%.96s: %s", path,
-				      step_explain(step->class, err));
-		return false;
+	if (!err && read_err && read_err != -EILSEQ) {
+		err = read_err;
+		change_step_refused(undo->host, step, err, report);
 	}
+	if (err)
+		return change_has_ended(step, err, report);
 	/* Only what came back in part is tried again: a host that takes the value and shows another
 	 * one is not fought. */
 	return judge_undo(undo->host, step, report) != CHANGE_PARTIAL;

@@ -38,6 +38,9 @@ enum step_flags {
 	 * offline takes settings with it). The new value is the old one, applying writes nothing;
 	 * undoing comes after that later step's and writes the old value whatever is shown. */
 	STEP_RESTORED = 1 << 6,
+	/* One of many of a kind, whose refusal is no fault of the others: refused by the host, with
+	 * its old value still there, or gone by now, it is reported and the change goes on. */
+	STEP_OPTIONAL = 1 << 7,
 };
 
 struct step_class {
@@ -66,6 +69,9 @@ struct step_class {
 	/* What a write's errno (positive) means for this class, in words; NULL: nothing better than
 	 * strerror(). May be NULL itself. */
 	const char *(*explain)(int err);
+	/* What the kernel itself said about the write that failed just now (netlink's extended
+	 * ack); "" nothing. NULL: there is no such channel. It is sanitised where it is shown. */
+	const char *(*said)(const struct host *host);
 	/* For `jittertop export`: the command (one simple command of POSIX sh, quoted) that gives
 	 * object the value. NULL: a write to path(), or nothing where that is no file. */
 	int (*shell)(const char *object, const char *value, char *buf, size_t size);

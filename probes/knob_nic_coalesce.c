@@ -81,6 +81,7 @@ const struct step_class step_class_nic_coalesce = {
 	.write = coalesce_write,
 	.check = coalesce_check,
 	.explain = nic_explain,
+	.said = host_netlink_why,
 };
 
 static int coalesce_targets(struct host *host, struct knob_targets *ret)

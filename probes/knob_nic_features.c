@@ -260,6 +260,7 @@ const struct step_class step_class_nic_offload = {
 	.write = feature_write,
 	.check = feature_check,
 	.explain = nic_explain,
+	.said = host_netlink_why,
 };
 
 struct listing {
@@ -425,6 +426,7 @@ const struct step_class step_class_nic_private_flag = {
 	.write = flag_write,
 	.check = flag_check,
 	.explain = nic_explain,
+	.said = host_netlink_why,
 };
 
 static void list_flags(void *arg, struct host *host, const char *ifname)

@@ -81,6 +81,7 @@ const struct step_class step_class_nic_pause = {
 	.write = pause_write,
 	.check = pause_check,
 	.explain = nic_explain,
+	.said = host_netlink_why,
 };
 
 static int pause_targets(struct host *host, struct knob_targets *ret)
@@ -144,6 +145,7 @@ const struct step_class step_class_nic_eee = {
 	.write = eee_write,
 	.check = eee_check,
 	.explain = nic_explain,
+	.said = host_netlink_why,
 };
 
 static int eee_targets(struct host *host, struct knob_targets *ret)

@@ -200,6 +200,7 @@ const struct step_class step_class_napi = {
 	.write = napi_write,
 	.check = napi_check,
 	.explain = napi_explain,
+	.said = host_netlink_why,
 };
 
 struct listing {

@@ -193,6 +193,7 @@ const struct step_class step_class_nic_rings = {
 	.write = rings_write,
 	.check = rings_check,
 	.explain = nic_explain,
+	.said = host_netlink_why,
 };
 
 static int rings_targets(struct host *host, struct knob_targets *ret)
@@ -284,6 +285,7 @@ const struct step_class step_class_nic_channels = {
 	.write = channels_write,
 	.check = channels_check,
 	.explain = nic_explain,
+	.said = host_netlink_why,
 };
 
 static int channels_targets(struct host *host, struct knob_targets *ret)

@@ -53,6 +53,18 @@ static const struct step_class saved = {.name = "saved",
 					.path = x_path,
 					.identity = x_identity};
 
+static const char *x_said(const struct host *host)
+{
+	return host ? "no \x1b queues" : "";
+}
+
+static const struct step_class optional = {.name = "optional",
+					   .compare = STEP_WORD,
+					   .flags = STEP_OPTIONAL,
+					   .path = x_path,
+					   .identity = x_identity,
+					   .said = x_said};
+
 struct fixture {
 	struct host *host;
 	struct plan plan;
@@ -416,6 +428,42 @@ static void test_restored(void **state)
 	expect(f, "a", "mine");
 }
 
+/* One of many is refused or has gone: the others are changed, and undone. */
+static void test_optional(void **state)
+{
+	struct fixture *f = *state;
+
+	add(f, &optional, "a", "one", "two");
+	add(f, &optional, "b", "one", "two");
+	add(f, &optional, "c", "one", "two");
+	host_fake_write_becomes(f->host, 2, NULL, EPERM);
+	host_fake_remove(f->host, "id/c");
+	assert_int_equal(apply(f), 0);
+	assert_int_equal(f->report.steps[0].result, CHANGE_EXACT);
+	assert_int_equal(f->report.steps[1].result, CHANGE_REFUSED);
+	assert_string_equal(f->report.steps[1].why,
+			    "/x/b: Operation not permitted (no \\e queues)");
+	assert_int_equal(f->report.steps[2].result, CHANGE_NOTHING);
+	expect(f, "a", "two");
+	expect(f, "b", "one");
+	assert_int_equal(undo(f), 0);
+	expect(f, "a", "one");
+	assert_int_equal(f->report.steps[1].result, CHANGE_NOTHING);
+}
+
+/* Refused by half: what it left is not the old value, and all is taken back. */
+static void test_optional_lies(void **state)
+{
+	struct fixture *f = *state;
+
+	add(f, &optional, "a", "one", "two");
+	add(f, &optional, "b", "one", "two");
+	host_fake_write_becomes(f->host, 2, "three\n", 0);
+	assert_int_equal(apply(f), -EIO);
+	expect(f, "a", "one");
+	expect(f, "b", "one");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 #ifdef CHANGE_MUTATION
@@ -476,12 +524,13 @@ static int judge(const struct CMUnitTest *tests, size_t n)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_restored),	   TEST(test_exact),	      TEST(test_lying),
-		TEST(test_refused),	   TEST(test_partial),	      TEST(test_none_to_be_had),
-		TEST(test_shrink_in_use),  TEST(test_undo_pending),   TEST(test_foreign),
-		TEST(test_changed_before), TEST(test_other_object),   TEST(test_retry),
-		TEST(test_residue),	   TEST(test_undo_lied_to),   TEST(test_lagging),
-		TEST(test_cancel),	   TEST(test_any_call_fails),
+		TEST(test_optional),	   TEST(test_optional_lies),  TEST(test_restored),
+		TEST(test_exact),	   TEST(test_lying),	      TEST(test_refused),
+		TEST(test_partial),	   TEST(test_none_to_be_had), TEST(test_shrink_in_use),
+		TEST(test_undo_pending),   TEST(test_foreign),	      TEST(test_changed_before),
+		TEST(test_other_object),   TEST(test_retry),	      TEST(test_residue),
+		TEST(test_undo_lied_to),   TEST(test_lagging),	      TEST(test_cancel),
+		TEST(test_any_call_fails),
 	};
 
 	return judge(tests, ARRAY_SIZE(tests));
