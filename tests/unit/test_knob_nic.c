@@ -38,6 +38,7 @@ struct fixture {
 	int refuse; /* positive errno */
 	bool has_feature_on, has_feature_wanted;
 	unsigned bad_headers;
+	bool is_said; /* refused with words */
 };
 
 enum { COALESCE, RINGS, CHANNELS };
@@ -147,6 +148,23 @@ static void check_header(struct fixture *f, struct nlattr *attributes, int len)
 		f->bad_headers++;
 }
 
+static int ignore(void *data, const struct host_netlink_message *message)
+{
+	(void)data;
+	(void)message;
+	return 0;
+}
+
+/* The kernel's own words come with the refusal. */
+static int say(struct fixture *f)
+{
+	struct host_netlink_request request = {
+		.family = "ethtool", .name = "refused-get", .device = "eth0"};
+
+	refuse_get(f, "refused-get", -f->refuse, "requested channel count exceeds maximum");
+	return host_netlink(f->host, &request, ignore, NULL);
+}
+
 static int on_request(void *arg, struct host *host, const char *kind, const char *name,
 		      const void *bytes, size_t len)
 {
@@ -157,6 +175,8 @@ static int on_request(void *arg, struct host *host, const char *kind, const char
 	(void)host;
 	assert_string_equal(kind, "netlink");
 	f->n_sets++;
+	if (f->refuse && f->is_said)
+		return say(f);
 	if (f->refuse)
 		return -f->refuse;
 	check_header(f, attributes, (int)len);
@@ -240,6 +260,7 @@ static int tear_down(void **state)
 	struct fixture *f = *state;
 
 	plan_done(&f->plan);
+	change_report_done(f->report);
 	host_close(f->host);
 	arena_free(f->arena);
 	free(f->report);
@@ -439,6 +460,9 @@ static void test_driver_refuses(void **state)
 	assert_int_equal(apply(f), -EBUSY);
 	assert_non_null(strstr(f->report->steps[0].why, "in use"));
 	assert_int_equal(f->groups[COALESCE].values[ETHTOOL_A_COALESCE_TX_USECS], 60);
+	f->is_said = true;
+	assert_int_equal(apply(f), -EBUSY);
+	assert_non_null(strstr(f->report->steps[0].why, "channel count exceeds maximum"));
 	/* Another interface of this name. */
 	f->refuse = 0;
 	host_fake_file(f->host, "sys/class/net/eth0/ifindex", "7\n");
