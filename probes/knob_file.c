@@ -403,6 +403,8 @@ void knob_file_why_unreadable(const struct knob_file *file, struct host *host, i
 	else if (errno_is_absent(-err))
 		why = file->absent ? file->absent : "this kernel has none";
 	else if (errno_is_denied(-err))
-		why = file->denied ? file->denied : "only root may read it";
+		why = file->denied ? file->denied
+				   : "refused: it takes root, outside of containers, "
+				     "and a kernel without lockdown";
 	(void)snprintf(buf, size, "%s", why ? why : strerror(-err));
 }

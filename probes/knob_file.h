@@ -116,6 +116,7 @@ int knob_file_check(const struct knob_file *file, struct host *host, const char 
 		    const char *value, char *why, size_t why_size);
 const char *knob_file_explain(const struct knob_file *file, int err);
 int knob_file_targets(const struct knob_file *file, struct host *host, struct knob_targets *ret);
+int knob_file_owner(const struct knob_file *file, struct host *host, char *buf, size_t size);
 int knob_file_plan(const struct knob_file *file, struct host *host, const char *target,
 		   const char *value, struct plan *ret, char *why, size_t why_size);
 
@@ -173,6 +174,11 @@ int knob_file_plan(const struct knob_file *file, struct host *host, const char *
 	{                                                                                          \
 		return knob_file_plan(&symbol##_file, host, target, value, ret, why, why_size);    \
 	}                                                                                          \
+	static int symbol##_owner(struct host *host, const char *target, char *buf, size_t size)   \
+	{                                                                                          \
+		(void)target;                                                                      \
+		return knob_file_owner(&symbol##_file, host, buf, size);                           \
+	}                                                                                          \
 	extern const struct knob knob_##symbol;                                                    \
 	const struct knob knob_##symbol = {                                                        \
 		.name = #symbol,                                                                   \
@@ -182,6 +188,7 @@ int knob_file_plan(const struct knob_file *file, struct host *host, const char *
 		.risk = risk_,                                                                     \
 		.targets = symbol##_targets,                                                       \
 		.plan = symbol##_plan,                                                             \
+		.owner = symbol##_owner,                                                           \
 	}
 
 #endif

@@ -9,6 +9,7 @@
 #include "core/text.h"
 #include "probes/cpus.h"
 #include "probes/knob_file_internal.h"
+#include "probes/owner.h"
 
 /* --- every object --- */
 
@@ -208,6 +209,11 @@ int knob_file_targets(const struct knob_file *file, struct host *host, struct kn
 		knob_targets_add(ret, at->key, at->name, at->value, at->choices, at->locked);
 	}
 	return 0;
+}
+
+int knob_file_owner(const struct knob_file *file, struct host *host, char *buf, size_t size)
+{
+	return file->owners && owner_describe(host, file->owners, buf, size) > 0;
 }
 
 /* --- plans --- */

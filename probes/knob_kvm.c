@@ -116,3 +116,15 @@ KNOB_FILE_DEFINE(rps_sock_flow_entries, "net", KNOB_FREE, STEP_U64, 0,
 		 .key = "host", .path = CORE "/rps_sock_flow_entries", .max = 1 << 29,
 		 .unit = "flows", .hint = "0: off, a power of two", .absent = NO_CORE,
 		 .check = check_flow_entries, .owners = OWNERS_SYSCTL);
+
+KNOB_FILE_DEFINE(
+	net_rps_default_mask, "net", KNOB_FREE, STEP_CPUMASK, 0,
+	"the CPUs that receive packet steering of new interfaces uses, in this network namespace",
+	"Interfaces that are there keep what they have (rps_cpus of their queues); 0 is "
+	"none. " BACK,
+	.key = "host", .path = CORE "/rps_default_mask", .may_be_empty = true,
+	.affects = KNOB_FILE_OLD_OR_NEW, .absent = "this kernel has none (CONFIG_RPS, Linux 6.3)",
+	.errors = (const struct knob_file_error[]){{EINVAL, "none of its CPUs may be used: name "
+							    "one that is not isolated"},
+						   {0, NULL}},
+	.owners = OWNERS_SYSCTL);

@@ -216,7 +216,7 @@ static void test_global(void **state)
 	host_fake_error(f->host, "proc/sys/vm/number", EACCES);
 	t = list(f, &knob_t_number);
 	assert_null(t->value);
-	assert_string_equal(t->locked, "only root may read it");
+	assert_non_null(strstr(t->locked, "it takes root"));
 }
 
 static void test_choice(void **state)

@@ -74,6 +74,7 @@ static const struct knob *const knobs[] = {
 	&knob_netdev_budget_usecs,
 	&knob_net_dev_weight,
 	&knob_rps_sock_flow_entries,
+	&knob_net_rps_default_mask,
 };
 
 #define SYSCTL "proc/sys/"
@@ -155,6 +156,7 @@ static const struct {
 	{&knob_net_dev_weight, "host", SYSCTL "net/core/dev_weight", "64\n", "16"},
 	{&knob_rps_sock_flow_entries, "host", SYSCTL "net/core/rps_sock_flow_entries", "0\n",
 	 "32768"},
+	{&knob_net_rps_default_mask, "host", SYSCTL "net/core/rps_default_mask", "0\n", "3"},
 };
 
 static int set_up(void **state)
@@ -245,8 +247,8 @@ static void test_nothing_there(void **state)
 		assert_int_equal(targets.n_targets, 1);
 		assert_non_null(targets.targets[0].locked);
 		assert_true(strlen(targets.targets[0].locked) > 20);
-		assert_int_equal(knobs[i]->plan(empty, rows[i].target, "1", &f->plan, f->why,
-						sizeof(f->why)),
+		assert_int_equal(knobs[i]->plan(empty, rows[i].target, rows[i].wish, &f->plan,
+						f->why, sizeof(f->why)),
 				 -ENOENT);
 		assert_non_null(strstr(f->why, targets.targets[0].locked));
 	}
