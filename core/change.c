@@ -77,7 +77,7 @@ int change_check(struct host *host, const struct plan *plan, struct change_repor
 	for (unsigned i = 0; i < plan->n_steps; i++) {
 		int err = check_step(host, &plan->steps[i], &ret->steps[i]);
 
-		if (err && !first)
+		if (err && !first && !plan->steps[i].is_optional)
 			first = err;
 	}
 	return first;
@@ -122,6 +122,12 @@ static int judge(const struct plan_step *step, struct change_step_report *report
 	}
 	if (step->class->flags & STEP_COUNTED)
 		return judge_count(step, report);
+	if (step->class->flags & STEP_DEFERRED && !strcmp(report->kept_value, step->old_value)) {
+		(void)change_step_say(report, CHANGE_PENDING, 0,
+				      "%.64s: accepted, shows when it is looked at next",
+				      step->object);
+		return 0;
+	}
 	change_step_path(step, path, sizeof(path));
 
 	const char *meaning =
@@ -158,7 +164,8 @@ static int write_step(struct host *host, const struct plan_step *step,
 /* Nothing came of it, and nothing else depends on it: the change goes on, the report keeps why. */
 static bool may_be_left_out(const struct plan_step *step, const struct change_step_report *report)
 {
-	return step->class->flags & STEP_OPTIONAL && !strcmp(report->kept_value, step->old_value);
+	return (step->is_optional || step->class->flags & STEP_OPTIONAL) &&
+	       !strcmp(report->kept_value, step->old_value);
 }
 
 static int apply_step(struct host *host, const struct plan_step *step,
@@ -170,6 +177,8 @@ static int apply_step(struct host *host, const struct plan_step *step,
 		err = check_old_value(host, step, report);
 	if (!err && step->is_later)
 		err = check_wish(host, step, report);
+	if (err && step->is_optional)
+		return 0; /* nothing was written */
 	if (!err && strcmp(step->old_value, step->new_value) != 0) {
 		err = write_step(host, step, report);
 		if (err && may_be_left_out(step, report))

@@ -37,6 +37,8 @@ static bool is_ours(const struct plan_step *step, const char *now, const char *o
  */
 static bool may_lie_in_wait(const struct plan_step *step)
 {
+	if (step->class->flags & STEP_DEFERRED)
+		return strcmp(step->old_value, step->new_value) != 0;
 	return step->class->flags & STEP_COUNTED &&
 	       change_count(step->new_value) < change_count(step->old_value);
 }
@@ -46,7 +48,11 @@ static enum change_result judge_undo(struct host *host, const struct plan_step *
 {
 	char all[PLAN_VALUE_MAX];
 
-	if (!strcmp(report->kept_value, step->old_value)) {
+	/* Accepted; what is shown is not what was accepted last. */
+	bool is_deferred =
+		step->class->flags & STEP_DEFERRED && !strcmp(report->kept_value, step->new_value);
+
+	if (is_deferred || !strcmp(report->kept_value, step->old_value)) {
 		(void)change_step_say(report, CHANGE_EXACT, 0, "%s", "");
 		/* The count is back but some of ours are in use still. */
 		if (step->class->flags & STEP_COUNTED && step->class->effective &&
@@ -127,7 +133,9 @@ static int judge_present(const struct undo *undo, const struct plan_step *step,
 		(void)change_step_say(report, CHANGE_NOTHING, 0, "%s", "");
 		return 1;
 	}
-	if (step->class->flags & STEP_RESTORED || is_ours(step, report->kept_value, ours_too))
+	if (step->class->flags & STEP_RESTORED || is_ours(step, report->kept_value, ours_too) ||
+	    (step->class->is_left_over &&
+	     step->class->is_left_over(undo->host, step->object, report->kept_value)))
 		return 0;
 	(void)change_step_say(report, CHANGE_FOREIGN, 0,
 			      "%.64s has %.48s now, set by somebody else: left alone", step->object,

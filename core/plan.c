@@ -84,6 +84,7 @@ int plan_append(struct plan *plan, const struct plan_step *from)
 	step->old_value = put_text(&at, from->old_value);
 	step->new_value = put_text(&at, from->new_value);
 	step->is_later = from->is_later;
+	step->is_optional = from->is_optional;
 	step->object_hash = hash_of(step->object);
 	plan->n_steps++;
 	return 0;

@@ -23,6 +23,9 @@ struct plan_step {
 	const struct step_class *class;
 	const char *object, *identity, *old_value, *new_value;
 	bool is_later; /* by plan_add_later(): identity is "" and old_value what is expected */
+	/* Set by the planner after adding: as STEP_OPTIONAL, for this step (one of many interrupts
+	 * that turns out to be managed). */
+	bool is_optional;
 	uint32_t object_hash; /* plan.c's */
 };
 

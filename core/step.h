@@ -41,6 +41,8 @@ enum step_flags {
 	/* One of many of a kind, whose refusal is no fault of the others: refused by the host, with
 	 * its old value still there, or gone by now, it is reported and the change goes on. */
 	STEP_OPTIONAL = 1 << 7,
+	/* A write may show only later: undoing writes the old value even where that is shown. */
+	STEP_DEFERRED = 1 << 8,
 };
 
 struct step_class {
@@ -66,6 +68,10 @@ struct step_class {
 	 * With 0 why is "" or a warning the user should see ("needs more than is free now"). */
 	int (*check)(struct host *host, const char *object, const char *value, char *why,
 		     size_t why_size);
+	/* Undo, value is neither old nor ours: true when nobody chose it, it is what the kernel
+	 * itself makes of the object when something else changes (a thread's affinity when its
+	 * cpuset does). Then the old value is written. May be NULL. */
+	bool (*is_left_over)(struct host *host, const char *object, const char *value);
 	/* What a write's errno (positive) means for this class, in words; NULL: nothing better than
 	 * strerror(). May be NULL itself. */
 	const char *(*explain)(int err);

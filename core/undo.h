@@ -12,6 +12,7 @@
  *   affected 0-3        CPUs
  *   step irq_affinity irq:41 old 0-1 new 0 identity PCI-MSIX-0000:00:03.0/1/virtio2-input.0
  *   later cgroup_file V2:/mine:cpuset.cpus old \- new 2-3 identity \-    see plan_add_later()
+ *   try irq_affinity irq:42 ...         as step, but is_optional (plan.h)
  *   end 2 a1b2c3d4      number of steps, CRC-32 of all bytes before this line
  *
  * (Blanks, backslashes and control characters inside values are escaped as \xNN.) It names classes

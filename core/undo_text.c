@@ -45,7 +45,9 @@ static void put_escaped(FILE *file, const char *text, bool is_word)
 static void put_step(FILE *file, const struct plan_step *step)
 {
 	const char *const words[] = {
-		step->is_later ? "later" : "step",
+		step->is_later	    ? "later"
+		: step->is_optional ? "try"
+				    : "step",
 		step->class->name,
 		step->object,
 		"old",
@@ -271,8 +273,15 @@ static int parse_any_step(char **at, const struct step_class *const *classes, st
 {
 	char *line = next_line(at, "step");
 
-	return line ? parse_step(line, false, classes, plan)
-		    : parse_step(next_line(at, "later"), true, classes, plan);
+	if (line)
+		return parse_step(line, false, classes, plan);
+	line = next_line(at, "later");
+	if (line)
+		return parse_step(line, true, classes, plan);
+	int err = parse_step(next_line(at, "try"), false, classes, plan);
+	if (!err)
+		plan->steps[plan->n_steps - 1].is_optional = true;
+	return err;
 }
 
 static int parse_who(char *line, struct undo_header *header)

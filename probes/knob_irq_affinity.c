@@ -13,6 +13,7 @@
 #include "core/step.h"
 #include "core/text.h"
 #include "probes/cpus.h"
+#include "probes/knob_irq.h"
 
 #define IRQ_TEXT_MAX 1024
 
@@ -192,9 +193,7 @@ const struct step_class step_class_irq_affinity = {
 	.shell_guard = irq_shell_guard,
 };
 
-/* Drivers that ask for managed vectors (PCI_IRQ_AFFINITY): only a write tells for sure, and a
- * reader must not write. */
-static bool is_probably_managed(const char *actions)
+bool irq_is_probably_managed(const char *actions)
 {
 	static const char *const drivers[] = {"nvme", "mpt3sas", "megasas", "megaraid", "virtscsi"};
 
@@ -217,7 +216,7 @@ static void add_target(struct host *host, struct knob_targets *ret, unsigned irq
 	(void)snprintf(key, sizeof(key), "irq:%u", irq);
 	(void)text_sanitise(len > 0 ? actions : "", len > 0 ? (size_t)len : 0, name, sizeof(name));
 	(void)snprintf(choices, sizeof(choices), "CPU list of %.64s%s", cpus,
-		       is_probably_managed(name)
+		       irq_is_probably_managed(name)
 			       ? " (probably managed by its driver: the kernel may refuse)"
 			       : "");
 

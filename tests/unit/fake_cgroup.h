@@ -72,7 +72,7 @@ static inline void fake_task_publish(struct fake_cgroups *cgroups, const struct 
 	(void)snprintf(
 		text, sizeof(text),
 		"%u (%s) S 1 1 1 0 -1 %lu 0 0 0 0 0 0 0 0 20 0 1 0 %u00 0 0 0 0 0 0 0 0 0 0 0 "
-		"0 0 0 0 0 17 0 %u %u 0 0 0\n",
+		"0 0 0 0 17 0 %u %u 0 0 0\n",
 		task->tid, task->comm, task->flags, task->tid, task->priority, task->policy);
 	fake_filef(cgroups->host, text, "proc/%u/task/%u/stat", task->pid, task->tid);
 	if (task->pid == task->tid)
