@@ -5,15 +5,21 @@
  *
  * The kernel is silent about shortfall: the write returns its full length and simply stops at the
  * first page that cannot be allocated (or at a pending signal), so the count is read back.
+ *
+ * "512+compact" compacts the node's memory before more pages are asked for: a class of its own,
+ * hugepages_compact, whose value, reading and undo are those of hugepages. Compacting is one shot:
+ * pages of processes have moved and stay where they are, which nobody sees and nothing takes back.
  */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "core/host_write.h"
 #include "core/knob.h"
 #include "core/parse.h"
 #include "core/step.h"
 #include "probes/cpus.h"
+#include "probes/owner.h"
 
 struct pool {
 	bool is_global;
@@ -241,6 +247,74 @@ const struct step_class step_class_hugepages = {
 	.explain = pages_explain,
 };
 
+/* Write only; Documentation/ABI/stable/sysfs-devices-node, admin-guide/sysctl/vm.rst. */
+static void compact_path(const struct pool *pool, char *buf, size_t size)
+{
+	if (pool->is_global)
+		(void)snprintf(buf, size, "proc/sys/vm/compact_memory");
+	else
+		(void)snprintf(buf, size, "sys/devices/system/node/node%u/compact", pool->node);
+}
+
+static int compact_check(struct host *host, const char *object, const char *value, char *why,
+			 size_t why_size)
+{
+	char path[64];
+	struct pool pool;
+
+	if (parse_object(object, &pool))
+		return -EINVAL;
+	compact_path(&pool, path, sizeof(path));
+	if (!host_existsf(host, "%s", path)) {
+		(void)snprintf(
+			why, why_size,
+			"%s: this kernel cannot be told to compact (CONFIG_COMPACTION): leave "
+			"out +compact",
+			object);
+		return -EOPNOTSUPP;
+	}
+	int err = pages_check(host, object, value, why, why_size);
+	if (!err && !why[0])
+		(void)snprintf(why, why_size,
+			       "%s: memory is compacted first: it may take seconds, and pages of "
+			       "processes move; that is not taken back",
+			       object);
+	return err;
+}
+
+/* An undo gives pages back, or asks for no more than there were: nothing is compacted for it unless
+ * pages were lost meanwhile. That compacting was refused or interrupted is no reason not to try. */
+static int compact_write(struct host *host, const char *object, const char *value)
+{
+	char path[256], now[32];
+	uint64_t count, wish;
+	struct pool pool;
+	int err = parse_object(object, &pool);
+
+	if (err)
+		return err;
+	if (pages_read(host, object, now, sizeof(now)) > 0 && !parse_u64(now, &count) &&
+	    !parse_u64(value, &wish) && wish > count) {
+		compact_path(&pool, path, sizeof(path));
+		(void)!host_write(host, path, "1");
+	}
+	err = pages_path(object, path, sizeof(path));
+	return err ? err : host_write(host, path, value);
+}
+
+const struct step_class step_class_hugepages_compact = {
+	.name = "hugepages_compact",
+	.compare = STEP_U64,
+	.flags = STEP_COUNTED | STEP_SLOW | STEP_LAGGING,
+	.path = pages_path,
+	.identity = pages_identity,
+	.read = pages_read,
+	.write = compact_write,
+	.effective = pages_effective,
+	.check = compact_check,
+	.explain = pages_explain,
+};
+
 static void add_target(struct host *host, struct knob_targets *ret, const struct pool *pool)
 {
 	char key[64], name[64], value[24], directory[256];
@@ -259,7 +333,7 @@ static void add_target(struct host *host, struct knob_targets *ret, const struct
 			       (unsigned long long)pool->size_kb);
 	(void)snprintf(name, sizeof(name), "huge pages of %llu kB",
 		       (unsigned long long)pool->size_kb);
-	knob_targets_add(ret, key, name, err ? NULL : value, "number of pages",
+	knob_targets_add(ret, key, name, err ? NULL : value, "number of pages, or 512+compact",
 			 err ? strerror(-err) : NULL);
 }
 
@@ -359,13 +433,27 @@ static int pages_plan(struct host *host, const char *target, const char *value, 
 			target, (unsigned long long)pool.size_kb);
 		return -EINVAL;
 	}
-	int err = plan_add(ret, host, &step_class_hugepages, target, value, why, why_size);
+	static const char suffix[] = "+compact";
+	size_t len = strlen(value), cut = sizeof(suffix) - 1;
+	bool is_compacted = len > cut && !strcmp(value + len - cut, suffix);
+	_cleanup_(freep) char *count =
+		xasprintf("%.*s", (int)(is_compacted ? len - cut : len), value);
+	int err = plan_add(ret, host,
+			   is_compacted ? &step_class_hugepages_compact : &step_class_hugepages,
+			   target, count, why, why_size);
 	if (err)
 		return err;
 	add_affected(host, &pool, &ret->affected);
 	const struct plan_step *step = &ret->steps[ret->n_steps - 1];
-	plan_title_add(ret, "%.40s %.20s -> %.20s pages", target, step->old_value, step->new_value);
+	plan_title_add(ret, "%.40s %.20s -> %.20s pages%s", target, step->old_value,
+		       step->new_value, is_compacted ? ", compacting" : "");
 	return 0;
+}
+
+static int pages_owner(struct host *host, const char *target, char *buf, size_t size)
+{
+	(void)target;
+	return owner_describe(host, OWNERS_SYSCTL | OWNER_BIT(OWNER_KUBELET), buf, size) > 0;
 }
 
 const struct knob knob_hugepages = {
@@ -373,9 +461,9 @@ const struct knob knob_hugepages = {
 	.family = "memory",
 	.summary = "persistent huge pages of one size on one node",
 	.cost = "Takes memory from everybody else and may take seconds; fewer than asked for may "
-		"come. "
-		"Taken back as they become unused.",
+		"come: 512+compact compacts memory first. Taken back as they become unused.",
 	.risk = KNOB_PARTIAL,
 	.targets = pages_targets,
 	.plan = pages_plan,
+	.owner = pages_owner,
 };

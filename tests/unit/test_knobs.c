@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "core/change.h"
+#include "core/host_write.h"
 #include "probes/probes.h"
 
 struct fixture {
@@ -265,6 +266,48 @@ static void test_nothing(void **state)
 }
 
 /* Every errno the kernel documents for a move is said in words. */
+struct write_log {
+	char paths[512];
+	int compact_error;
+};
+
+static int log_write(void *arg, struct host *host, const char *path, const char *text)
+{
+	struct write_log *log = arg;
+	size_t len = strlen(log->paths);
+
+	(void)host;
+	(void)snprintf(log->paths + len, sizeof(log->paths) - len, "%s=%s;", strrchr(path, '/') + 1,
+		       text);
+	return strstr(path, "compact") ? log->compact_error : 0;
+}
+
+/* More pages: memory is compacted before; fewer, and the undo: not. */
+static void test_pages_compact(void **state)
+{
+	struct fixture *f = *state;
+	_cleanup_(change_report_done) struct change_report report = {0};
+	struct write_log log = {.compact_error = -EINTR};
+
+	add_node(f, 0, "4\n");
+	assert_int_equal(plan(f, &knob_hugepages, "node:0/2048kB", "8+compact"), -EOPNOTSUPP);
+	assert_non_null(strstr(f->why, "CONFIG_COMPACTION"));
+	host_fake_file(f->host, "sys/devices/system/node/node0/compact", "");
+	assert_int_equal(plan(f, &knob_hugepages, "node:0/2048kB", "+compact"), -EINVAL);
+	assert_int_equal(plan(f, &knob_hugepages, "node:0/2048kB", "501+compact"), -ERANGE);
+	assert_int_equal(plan(f, &knob_hugepages, "node:0/2048kB", "8+compact"), 0);
+	assert_non_null(strstr(f->why, "compacted first"));
+	assert_ptr_equal(f->plan.steps[0].class, &step_class_hugepages_compact);
+	assert_string_equal(f->plan.steps[0].new_value, "8");
+	assert_string_equal(f->plan.title, "node:0/2048kB 4 -> 8 pages, compacting");
+	host_fake_on_write(f->host, log_write, &log);
+	assert_int_equal(change_apply(f->host, &f->plan, NULL, NULL, &report), 0);
+	assert_string_equal(log.paths, "compact=1;nr_hugepages=8;");
+	log.paths[0] = '\0';
+	assert_int_equal(change_undo(f->host, &f->plan, NULL, NULL, &report), 0);
+	assert_string_equal(log.paths, "nr_hugepages=4;");
+}
+
 static void test_explain(void **state)
 {
 	static const int errors[] = {EIO, EPERM, ENOSPC, EBUSY, EINVAL, EOVERFLOW, ENOENT};
@@ -289,6 +332,7 @@ int main(void)
 		TEST(test_pages_surplus),
 		TEST(test_pages_surplus_later),
 		TEST(test_pages_without_nodes),
+		TEST(test_pages_compact),
 		TEST(test_nothing),
 		TEST(test_explain),
 	};
