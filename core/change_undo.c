@@ -143,15 +143,31 @@ static int judge_present(const struct undo *undo, const struct plan_step *step,
 	return 1;
 }
 
+/* Whatever is shown meanwhile and afterwards is the others': ours goes. */
+static bool let_go(const struct undo *undo, const struct plan_step *step,
+		   struct change_step_report *report)
+{
+	/* It went with the guard that held it. */
+	if (!host_is_holding(undo->host)) {
+		(void)change_step_say(report, CHANGE_NOTHING, 0, "%s", "");
+		return true;
+	}
+	int err = change_write(undo->host, step, "");
+	(void)!change_step_read(undo->host, step, report);
+	if (err)
+		(void)change_step_say(report, CHANGE_REFUSED, err, "%.64s: %s", step->object,
+				      step_explain(step->class, err));
+	else
+		(void)change_step_say(report, CHANGE_EXACT, 0, "%s", "");
+	return !err;
+}
+
 /* One attempt. True: settled, whatever the result. */
 static bool try_undo_step(const struct undo *undo, const struct plan_step *step,
 			  const char *ours_too, struct change_step_report *report)
 {
-	/* It went with the guard that held it. */
-	if (step->class->flags & STEP_HELD && !host_is_holding(undo->host)) {
-		(void)change_step_say(report, CHANGE_NOTHING, 0, "%s", "");
-		return true;
-	}
+	if (step->class->flags & STEP_HELD)
+		return let_go(undo, step, report);
 	int err = look(undo, step, report);
 	if (err)
 		return err > 0;

@@ -30,7 +30,8 @@ enum step_flags {
 				  "pending" */
 	STEP_SLOW = 1 << 2,    /* the write may block for seconds: progress is reported */
 	STEP_HELD = 1 << 3,    /* lives only as long as the guard (an fd it holds): cannot be kept
-				  after it; nothing is to be undone once it is dead */
+				  after it. Undone by write() of "", which lets go and is harmless
+				  where nothing is held */
 	STEP_NOT_A_FILE = 1 << 4, /* path() gives text for people, write() and read() do the work */
 	STEP_MAY_END = 1 << 5,	  /* threads: that the object ends by itself is no fault. Gone, or
 				     another one by its identity: applying and undoing go on */

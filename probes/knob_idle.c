@@ -10,6 +10,7 @@
 #include "core/parse.h"
 #include "probes/cpus.h"
 #include "probes/knob_file.h"
+#include "probes/owner.h"
 #include "probes/read.h"
 
 #define SYS_CPU "sys/devices/system/cpu"
@@ -68,8 +69,8 @@ KNOB_FILE_DEFINE(
 	"1: no wake-up takes as long as this state's latency; more power, and less turbo for the "
 	"neighbours. Undone by writing the old value.",
 	.key = "cstate:#/#", .path = SYS_CPU "/cpu#/cpuidle/state#/disable", .words = "0|1",
-	.has_all = true, .absent = no_cpuidle, .errors = idle_errors, .affects = KNOB_FILE_THIS_CPU,
-	.check = check_state);
+	.has_all = true, .owners = OWNER_BIT(OWNER_TUNED), .absent = no_cpuidle,
+	.errors = idle_errors, .affects = KNOB_FILE_THIS_CPU, .check = check_state);
 
 static const struct knob_file_error governor_errors[] = {
 	{EINVAL, "this kernel has no such idle governor"},

@@ -14,6 +14,7 @@
 
 #include "core/parse.h"
 #include "probes/knob_file.h"
+#include "probes/owner.h"
 #include "probes/read.h"
 #include "probes/saved.h"
 
@@ -53,8 +54,9 @@ KNOB_FILE_DEFINE(governor, "power", KNOB_FREE, STEP_WORD, 0,
 		 "then the energy preference it had.",
 		 .key = "policy:#", .path = POLICY "/scaling_governor",
 		 .choices_path = POLICY "/scaling_available_governors", .has_all = true,
-		 .absent = no_cpufreq, .errors = policy_errors, .affects = KNOB_FILE_CPU_FILE,
-		 .affects_path = POLICY "/affected_cpus", .plan_before = governor_before);
+		 .owners = OWNERS_POWER, .absent = no_cpufreq, .errors = policy_errors,
+		 .affects = KNOB_FILE_CPU_FILE, .affects_path = POLICY "/affected_cpus",
+		 .plan_before = governor_before);
 
 /* The governor that the same change has for the policy before; NULL: none. */
 static const char *planned_governor(const struct plan *plan, const char *policy)
@@ -120,6 +122,7 @@ KNOB_FILE_DEFINE(
 	"performance: faster ramp-up, more power. Undone by writing the old preference.",
 	.key = "policy:#", .path = POLICY "/energy_performance_preference",
 	.choices_path = POLICY "/energy_performance_available_preferences", .has_all = true,
+	.owners = OWNERS_POWER,
 	.absent = "no frequency driver here has an energy preference (intel_pstate and amd_pstate, "
 		  "active, on hardware with HWP or CPPC)",
 	.errors = policy_errors, .affects = KNOB_FILE_CPU_FILE,
@@ -177,23 +180,24 @@ static int check_max_freq(struct host *host, const struct knob_file_parts *parts
 KNOB_FILE_DEFINE(min_freq, "power", KNOB_FREE, STEP_U64, 0, "lowest frequency of a policy's CPUs",
 		 "Higher: no slow start after idle, more power. Undone by writing the old limit.",
 		 .key = "policy:#", .path = POLICY "/scaling_min_freq", .unit = "kHz",
-		 .has_all = true, .absent = no_cpufreq, .errors = policy_errors,
-		 .affects = KNOB_FILE_CPU_FILE, .affects_path = POLICY "/affected_cpus",
-		 .check = check_min_freq);
+		 .has_all = true, .owners = OWNERS_POWER, .absent = no_cpufreq,
+		 .errors = policy_errors, .affects = KNOB_FILE_CPU_FILE,
+		 .affects_path = POLICY "/affected_cpus", .check = check_min_freq);
 
 KNOB_FILE_DEFINE(max_freq, "power", KNOB_FREE, STEP_U64, 0, "highest frequency of a policy's CPUs",
 		 "Lower: less power and heat, everything slower; equal to the lowest: no frequency "
 		 "changes at all. Undone by writing the old limit.",
 		 .key = "policy:#", .path = POLICY "/scaling_max_freq", .unit = "kHz",
-		 .has_all = true, .absent = no_cpufreq, .errors = policy_errors,
-		 .affects = KNOB_FILE_CPU_FILE, .affects_path = POLICY "/affected_cpus",
-		 .check = check_max_freq);
+		 .has_all = true, .owners = OWNERS_POWER, .absent = no_cpufreq,
+		 .errors = policy_errors, .affects = KNOB_FILE_CPU_FILE,
+		 .affects_path = POLICY "/affected_cpus", .check = check_max_freq);
 
 KNOB_FILE_DEFINE(epb, "power", KNOB_FREE, STEP_U64, 0,
 		 "energy performance bias of a CPU (Intel): 0 performance to 15 power saving",
 		 "Lower: more power. Undone by writing the old number.", .key = "cpu:#",
 		 .path = SYS_CPU "/cpu#/power/energy_perf_bias", .min = 0, .max = 15,
-		 .has_all = true, .absent = "no CPU here has it (Intel, MSR_IA32_ENERGY_PERF_BIAS)",
+		 .has_all = true, .owners = OWNERS_POWER,
+		 .absent = "no CPU here has it (Intel, MSR_IA32_ENERGY_PERF_BIAS)",
 		 .affects = KNOB_FILE_THIS_CPU);
 
 /* --- turbo, boost --- */
@@ -209,20 +213,22 @@ static const struct knob_file_error turbo_errors[] = {
 
 KNOB_FILE_DEFINE(no_turbo, "power", KNOB_FREE, STEP_U64, 0, "turbo frequencies off (intel_pstate)",
 		 "1: steadier frequency, lower peak. Undone by writing the old value.",
-		 .key = "host", .path = PSTATE "/no_turbo", .words = "0|1",
+		 .key = "host", .path = PSTATE "/no_turbo", .words = "0|1", .owners = OWNERS_POWER,
 		 .absent = no_intel_pstate, .errors = turbo_errors);
 
 KNOB_FILE_DEFINE(boost, "power", KNOB_FREE, STEP_U64, 0, "boost frequencies of all policies",
 		 "0: steadier frequency, lower peak. Undone by writing the old value.",
 		 .key = "host", .path = SYS_CPU "/cpufreq/boost", .words = "0|1",
+		 .owners = OWNERS_POWER,
 		 .absent = "the frequency driver has no switch for boost (intel_pstate: no_turbo)",
 		 .errors = turbo_errors);
 
 KNOB_FILE_DEFINE(policy_boost, "power", KNOB_FREE, STEP_U64, 0, "boost frequencies of one policy",
 		 "0: steadier frequency, lower peak. Undone by writing the old value.",
 		 .key = "policy:#", .path = POLICY "/boost", .words = "0|1", .has_all = true,
-		 .absent = "the frequency driver has no switch per policy", .errors = turbo_errors,
-		 .affects = KNOB_FILE_CPU_FILE, .affects_path = POLICY "/affected_cpus");
+		 .owners = OWNERS_POWER, .absent = "the frequency driver has no switch per policy",
+		 .errors = turbo_errors, .affects = KNOB_FILE_CPU_FILE,
+		 .affects_path = POLICY "/affected_cpus");
 
 /* --- the drivers themselves --- */
 
@@ -263,7 +269,8 @@ KNOB_FILE_DEFINE(intel_pstate_status, "power", KNOB_PARTIAL, STEP_WORD, STEP_SLO
 		 "governor, limits "
 		 "and energy preference of each policy as they were.",
 		 .key = "host", .path = PSTATE "/status", .words = "active|passive",
-		 .absent = no_intel_pstate, .errors = driver_errors, .plan_before = driver_before);
+		 .owners = OWNERS_POWER, .absent = no_intel_pstate, .errors = driver_errors,
+		 .plan_before = driver_before);
 
 KNOB_FILE_DEFINE(amd_pstate_status, "power", KNOB_PARTIAL, STEP_WORD, STEP_SLOW,
 		 "mode of the driver amd_pstate",
@@ -271,7 +278,7 @@ KNOB_FILE_DEFINE(amd_pstate_status, "power", KNOB_PARTIAL, STEP_WORD, STEP_SLOW,
 		 "governor, limits "
 		 "and energy preference of each policy as they were.",
 		 .key = "host", .path = SYS_CPU "/amd_pstate/status",
-		 .words = "active|passive|guided",
+		 .words = "active|passive|guided", .owners = OWNERS_POWER,
 		 .absent = "the driver amd_pstate is not at work here", .errors = driver_errors,
 		 .plan_before = driver_before);
 
@@ -279,13 +286,13 @@ KNOB_FILE_DEFINE(min_perf_pct, "power", KNOB_FREE, STEP_U64, 0,
 		 "lowest performance intel_pstate may choose, in % of the highest",
 		 "Higher: no slow start after idle, more power. Undone by writing the old number.",
 		 .key = "host", .path = PSTATE "/min_perf_pct", .min = 0, .max = 100, .unit = "%",
-		 .absent = no_intel_pstate, .errors = turbo_errors);
+		 .owners = OWNERS_POWER, .absent = no_intel_pstate, .errors = turbo_errors);
 
 KNOB_FILE_DEFINE(max_perf_pct, "power", KNOB_FREE, STEP_U64, 0,
 		 "highest performance intel_pstate may choose, in % of the highest",
 		 "Lower: less power, everything slower. Undone by writing the old number.",
 		 .key = "host", .path = PSTATE "/max_perf_pct", .min = 0, .max = 100, .unit = "%",
-		 .absent = no_intel_pstate, .errors = turbo_errors);
+		 .owners = OWNERS_POWER, .absent = no_intel_pstate, .errors = turbo_errors);
 
 /* --- uncore, platform --- */
 
@@ -308,13 +315,14 @@ KNOB_FILE_DEFINE(
 	"Equal to the highest: no slow memory after idle, more power. Undone by writing the old "
 	"limit.",
 	.key = "uncore:*", .path = UNCORE "/*/min_freq_khz", .unit = "kHz", .has_all = true,
-	.absent = NO_UNCORE, .check = check_uncore);
+	.owners = OWNERS_POWER, .absent = NO_UNCORE, .check = check_uncore);
 
 KNOB_FILE_DEFINE(uncore_max_freq, "power", KNOB_FREE, STEP_U64, 0,
 		 "highest frequency of a package's mesh, caches and memory controllers",
 		 "Lower: less power, slower memory. Undone by writing the old limit.",
 		 .key = "uncore:*", .path = UNCORE "/*/max_freq_khz", .unit = "kHz",
-		 .has_all = true, .absent = NO_UNCORE, .check = check_uncore);
+		 .has_all = true, .owners = OWNERS_POWER, .absent = NO_UNCORE,
+		 .check = check_uncore);
 
 static const struct knob_file_error profile_errors[] = {
 	{EOPNOTSUPP, "the firmware has no such profile"},
@@ -328,4 +336,5 @@ KNOB_FILE_DEFINE(platform_profile, "power", KNOB_FREE, STEP_WORD, 0,
 		 "performance: more power and heat. Undone by writing the old profile.",
 		 .key = "host", .path = "sys/firmware/acpi/platform_profile",
 		 .choices_path = "sys/firmware/acpi/platform_profile_choices",
-		 .absent = "the firmware offers no profiles (ACPI)", .errors = profile_errors);
+		 .owners = OWNERS_POWER, .absent = "the firmware offers no profiles (ACPI)",
+		 .errors = profile_errors);
