@@ -105,7 +105,27 @@ void guard_job_cancel(struct guard_job *job);
 void guard_job_join(struct guard_job *job);
 void guard_job_prepare_signals(void);
 
+/* guard_request.c */
+void guard_request_do(struct guard_process *guard, struct guard_queued *queued);
+
 /* guard_stack.c */
+struct guard_entry *guard_stack_find(const struct guard_process *guard, uint64_t id);
+struct guard_entry *guard_stack_newest_trial(const struct guard_process *guard);
+/* Takes entry, keeps the order of ids. */
+void guard_stack_insert(struct guard_process *guard, struct guard_entry *entry);
+void guard_stack_drop(struct guard_process *guard, struct guard_entry *entry);
+void guard_entry_free(struct guard_entry *entry);
+void guard_queued_free(struct guard_queued *queued);
+/* To go back too: every later trial on the same object, or the old value could not be put back
+ * under it. */
+void guard_stack_want_back(struct guard_process *guard, struct guard_entry *entry);
+/* When it goes back: an earlier trial of the same object takes it along; 0: never. */
+uint64_t guard_stack_entry_deadline(const struct guard_process *guard,
+				    const struct guard_entry *entry);
+/* Says no: id of the transaction, 0: none. */
+void guard_stack_refuse(struct guard_process *guard, const struct guard_origin *origin, uint64_t id,
+			int err, const char *text);
+void guard_stack_start_job(struct guard_process *guard, struct guard_job *job);
 /* What plan has is taken. */
 void guard_stack_request(struct guard_process *guard, const struct guard_origin *origin,
 			 const struct wire_request *request, struct plan *plan);

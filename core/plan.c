@@ -340,6 +340,19 @@ bool plan_overlaps(const struct plan *a, const struct plan *b)
 	return false;
 }
 
+const struct plan_step *plan_find(const struct plan *plan, const struct step_class *class,
+				  const char *object)
+{
+	const struct plan_step wanted = {
+		.class = class, .object = object, .object_hash = hash_of(object)};
+
+	for (unsigned i = plan->n_steps; i-- > 0;) {
+		if (is_same_object(&plan->steps[i], &wanted))
+			return &plan->steps[i];
+	}
+	return NULL;
+}
+
 static bool has_object(const struct plan *plan, const struct plan_step *step)
 {
 	for (unsigned i = 0; i < plan->n_steps; i++) {

@@ -46,6 +46,9 @@ void plan_copy(struct plan *plan, const struct plan *from);
 void plan_move(struct plan *plan, struct plan *from); /* from is empty afterwards */
 /* Appends copies of the texts of from, unchecked: for undo files and tests. -E2BIG. */
 int plan_append(struct plan *plan, const struct plan_step *from) _must_check_;
+/* The last step of that class and object; NULL: none. */
+const struct plan_step *plan_find(const struct plan *plan, const struct step_class *class,
+				  const char *object);
 /* True: a and b touch an object in common. */
 bool plan_overlaps(const struct plan *a, const struct plan *b);
 /* Appends to the title, ", " between parts; cut when too long. */

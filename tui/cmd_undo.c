@@ -127,39 +127,59 @@ static uint64_t remaining_ns(const struct context *context,
 						       : 0;
 }
 
-/* A kept value that somebody changed since: text says so; false: it is as it was set, or cannot be
- * read. */
-static bool is_contested(const struct context *context, const struct plan_step *step, char *now,
-			 size_t size)
+/* The object was changed by us again: by a later step, or a later transaction. */
+static bool is_superseded(const struct guard_status *status, const struct guard_transaction *mine,
+			  const struct plan_step *step)
 {
-	int err = step_present(context->host, step, now, size);
+	if (plan_find(mine->plan, step->class, step->object) != step)
+		return true;
+	for (size_t i = 0; i < status->n_transactions; i++) {
+		const struct guard_transaction *other = &status->transactions[i];
 
-	return !err && strcmp(now, step->new_value) != 0;
+		if (other->id > mine->id && other->plan &&
+		    plan_find(other->plan, step->class, step->object))
+			return true;
+	}
+	return false;
 }
 
-static void print_contested(const struct context *context, const struct plan *plan)
+/* A kept value that somebody changed since; false: it is as it was set, cannot be read, or is a
+ * count of which fewer came. */
+static bool is_contested(const struct context *context, const struct guard_status *status,
+			 const struct guard_transaction *mine, const struct plan_step *step,
+			 char *now, size_t size)
+{
+	return mine->state == TRANSACTION_KEPT && !(step->class->flags & STEP_COUNTED) &&
+	       !is_superseded(status, mine, step) &&
+	       !step_present(context->host, step, now, size) && strcmp(now, step->new_value) != 0;
+}
+
+static void print_contested(const struct context *context, const struct guard_status *status,
+			    const struct guard_transaction *mine)
 {
 	char now[PLAN_VALUE_MAX];
 
-	for (unsigned i = 0; i < plan->n_steps; i++) {
-		const struct plan_step *step = &plan->steps[i];
+	for (unsigned i = 0; i < mine->plan->n_steps; i++) {
+		const struct plan_step *step = &mine->plan->steps[i];
 
-		if (is_contested(context, step, now, sizeof(now)))
+		if (is_contested(context, status, mine, step, now, sizeof(now)))
 			printf("  contested: %s is %s now, set by us to %s: `jittertop knobs %s` "
 			       "names who else writes it\n",
 			       step->object, now, step->new_value, step->object);
 	}
 }
 
-static struct json_object *contested_json(const struct context *context, const struct plan *plan)
+static struct json_object *contested_json(const struct context *context,
+					  const struct guard_status *status,
+					  const struct guard_transaction *mine)
 {
 	struct json_object *list = json_object_new_array();
 	char now[PLAN_VALUE_MAX];
 
-	for (unsigned i = 0; i < plan->n_steps; i++) {
-		const struct plan_step *step = &plan->steps[i];
+	for (unsigned i = 0; i < mine->plan->n_steps; i++) {
+		const struct plan_step *step = &mine->plan->steps[i];
 
-		if (!is_contested(context, step, now, sizeof(now)))
+		if (!is_contested(context, status, mine, step, now, sizeof(now)))
 			continue;
 		struct json_object *one = json_object_new_object();
 		json_object_object_add(one, "object", json_object_new_string(step->object));
@@ -170,8 +190,8 @@ static struct json_object *contested_json(const struct context *context, const s
 	return list;
 }
 
-static void print_transaction(const struct context *context,
-			      const struct guard_transaction *transaction, bool is_guarded)
+static void print_transaction(const struct context *context, const struct guard_status *status,
+			      const struct guard_transaction *transaction)
 {
 	char left[32];
 
@@ -182,7 +202,7 @@ static void print_transaction(const struct context *context,
 		return;
 	}
 	printf("%s: %s", transaction_state_name(transaction->state), transaction->plan->title);
-	if (transaction->state == TRANSACTION_TRIAL && !is_guarded) {
+	if (transaction->state == TRANSACTION_TRIAL && !status->is_locked) {
 		printf(", left by a dead instance: `jittertop restore` takes it back");
 	} else if (transaction->state == TRANSACTION_TRIAL) {
 		change_format_seconds(remaining_ns(context, transaction), left, sizeof(left));
@@ -191,8 +211,7 @@ static void print_transaction(const struct context *context,
 	printf(" (by %s, pid %d)\n", transaction->header->who_user,
 	       (int)transaction->header->who_pid);
 	change_print_steps(transaction->plan, NULL);
-	if (transaction->state == TRANSACTION_KEPT)
-		print_contested(context, transaction->plan);
+	print_contested(context, status, transaction);
 }
 
 static int print_status(const struct context *context, const struct guard_status *status)
@@ -203,13 +222,14 @@ static int print_status(const struct context *context, const struct guard_status
 	else
 		printf("in charge: nobody\n");
 	for (size_t i = 0; i < status->n_transactions; i++)
-		print_transaction(context, &status->transactions[i], status->is_locked);
+		print_transaction(context, status, &status->transactions[i]);
 	if (status->n_transactions == 0)
 		printf("nothing is changed\n");
 	return cmd_flush();
 }
 
 static struct json_object *transaction_json(const struct context *context,
+					    const struct guard_status *status,
 					    const struct guard_transaction *transaction)
 {
 	struct json_object *object = json_object_new_object();
@@ -232,9 +252,7 @@ static struct json_object *transaction_json(const struct context *context,
 			       json_object_new_string(transaction->header->who_user));
 	json_object_object_add(object, "pid", json_object_new_int(transaction->header->who_pid));
 	json_object_object_add(object, "steps", change_steps_json(transaction->plan, NULL));
-	if (transaction->state == TRANSACTION_KEPT)
-		json_object_object_add(object, "contested",
-				       contested_json(context, transaction->plan));
+	json_object_object_add(object, "contested", contested_json(context, status, transaction));
 	return object;
 }
 
@@ -244,7 +262,8 @@ static int print_status_json(const struct context *context, const struct guard_s
 	struct json_object *list = json_object_new_array();
 
 	for (size_t i = 0; i < status->n_transactions; i++)
-		json_object_array_add(list, transaction_json(context, &status->transactions[i]));
+		json_object_array_add(list,
+				      transaction_json(context, status, &status->transactions[i]));
 	json_object_object_add(object, "version", json_object_new_int(1));
 	json_object_object_add(object, "is_locked", json_object_new_boolean(status->is_locked));
 	json_object_object_add(object, "holder_pid",

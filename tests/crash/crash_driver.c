@@ -78,6 +78,8 @@ static const struct {
 } values[] = {
 	{"proc/irq/40/smp_affinity_list", "0-1", "0"},
 	{"sys/devices/system/node/node0/hugepages/hugepages-2048kB/nr_hugepages", "0", "8"},
+	{"fake/thread/7/affinity", "0-1", "1"},
+	{"rps_cpus", "3", "1"},
 };
 
 static const char *const constants[][2] = {
@@ -88,6 +90,10 @@ static const char *const constants[][2] = {
 	{"sys/kernel/irq/40/hwirq", "0"},
 	{"sys/kernel/irq/40/actions", "virtio3-config"},
 	{"sys/devices/system/cpu/online", "0-1"},
+	{"start/7", "1000"},
+	{"fake/template/cpus", ""},
+	{"fake/template/cgroup.procs", ""},
+	{"cg/cpus", "0-1"},
 	{"sys/devices/system/node/node0/cpulist", "0-1"},
 	{"sys/devices/system/node/node0/meminfo",
 	 "Node 0 MemTotal:        4000000 kB\nNode 0 MemFree:         3000000 kB"},
@@ -152,21 +158,54 @@ static unsigned scan_run_dir(const char *prefix, bool is_removing)
 	return n;
 }
 
+/* The group that a transaction makes, with its file. */
+static const char group[] = "cg/mine", group_file[] = "cg/mine/cpus";
+
+static bool has_group(void)
+{
+	char full[1024];
+
+	(void)snprintf(full, sizeof(full), "%s/%s", tree, group);
+	return access(full, F_OK) == 0;
+}
+
+static void remove_group(void)
+{
+	static const char *const files[] = {"cpus", "cgroup.procs"};
+	char full[1024];
+
+	for (size_t i = 0; i < 2; i++) {
+		(void)snprintf(full, sizeof(full), "%s/%s/%s", tree, group, files[i]);
+		(void)unlink(full);
+	}
+	(void)snprintf(full, sizeof(full), "%s/%s", tree, group);
+	(void)rmdir(full);
+}
+
 static void reset_host(void)
 {
 	(void)scan_run_dir("", true);
+	remove_group();
 	for (size_t i = 0; i < sizeof(values) / sizeof(*values); i++)
 		put(values[i].path, values[i].old);
 }
 
 static bool all_old(void)
 {
-	return shows(values[0].path, values[0].old) && shows(values[1].path, values[1].old);
+	bool is_old = !has_group();
+
+	for (size_t i = 0; i < sizeof(values) / sizeof(*values); i++)
+		is_old &= shows(values[i].path, values[i].old);
+	return is_old;
 }
 
 static bool all_new(void)
 {
-	return shows(values[0].path, values[0].new) && shows(values[1].path, values[1].new);
+	bool is_new = shows(group_file, "1");
+
+	for (size_t i = 0; i < sizeof(values) / sizeof(*values); i++)
+		is_new &= shows(values[i].path, values[i].new);
+	return is_new;
 }
 
 /* Old, or kept whole, and no trial left over. */

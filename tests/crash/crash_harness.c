@@ -19,6 +19,17 @@
 
 #include "core/guard.h"
 #include "probes/probes.h"
+#include "tests/crash/crash_classes.h"
+
+static const struct step_class *const classes[] = {
+	&step_class_irq_affinity,
+	&step_class_hugepages,
+	&class_group,
+	&class_file,
+	&class_thread,
+	&class_mask,
+	NULL,
+};
 
 static int open_scratch(void *arg, struct host **ret)
 {
@@ -67,6 +78,8 @@ static bool make_plan(const char *tree, struct plan *plan)
 	int err = knob_irq_affinity.plan(host, "irq:40", "0", plan, why, sizeof(why));
 	if (!err)
 		err = knob_hugepages.plan(host, "node:0/2048kB", "8", plan, why, sizeof(why));
+	if (!err)
+		err = add_scratch_steps(plan, host, why, sizeof(why));
 	host_close(host);
 	if (err)
 		(void)fprintf(stderr, "crash_harness: %s\n", why);
@@ -102,7 +115,7 @@ int main(int argc, char **argv)
 		return 2;
 	struct guard_options options = {
 		.run_dir = argv[2],
-		.classes = step_class_registry,
+		.classes = classes,
 		.open_host = open_scratch,
 		.open_host_arg = argv[1],
 		.is_quiet = true,
@@ -128,7 +141,8 @@ static void write_now(const char *tree, const struct plan *plan, unsigned i)
 {
 	char path[512], full[1024], temporary[1024];
 
-	if (plan_step_path(&plan->steps[i], path, sizeof(path)))
+	if (plan_step_path(&plan->steps[i], path, sizeof(path)) || plan->steps[i].is_later ||
+	    plan->steps[i].class->write)
 		return;
 	(void)snprintf(full, sizeof(full), "%s%s", tree, path);
 	(void)snprintf(temporary, sizeof(temporary), "%s/.mutant", tree);
