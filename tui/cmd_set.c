@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/parse.h"
 #include "tui/cmd_change_internal.h"
@@ -404,14 +405,29 @@ static int open_guard(const struct context *context, struct options *options,
 	return EXIT_DONE;
 }
 
+/* A slow write, on the terminal of whoever waits for it: one line that is written over. */
+static void show_progress(const struct guard_event *event, bool is_own)
+{
+	if (!isatty(STDERR_FILENO))
+		return;
+	if (event->type == GUARD_EVENT_PROGRESS)
+		(void)fprintf(stderr, "\r%.100s%s\033[K", event->text,
+			      is_own ? " (Ctrl-C takes it back)" : "");
+	else if (event->type == GUARD_EVENT_TRANSACTION &&
+		 event->transaction != TRANSACTION_APPLYING)
+		(void)fprintf(stderr, "\r\033[K");
+}
+
 /* The transaction's own next event that is not "applying". */
-static int wait_transaction(struct guard *guard, uint64_t request, struct guard_event *event)
+static int wait_transaction(struct guard *guard, bool is_own, uint64_t request,
+			    struct guard_event *event)
 {
 	for (;;) {
 		int got = wait_event(guard, event);
 
 		if (got < 0)
 			return got;
+		show_progress(event, is_own);
 		if (event->type == GUARD_EVENT_TRANSACTION && event->request == request &&
 		    event->transaction != TRANSACTION_APPLYING)
 			return 0;
@@ -443,7 +459,7 @@ static int apply(const struct context *context, struct options *options, struct 
 	int err = guard_apply(guard, plan, options->revert_after_ns, &request);
 
 	if (!err)
-		err = wait_transaction(guard, request, event);
+		err = wait_transaction(guard, is_own, request, event);
 	if (err == -EFBIG)
 		return refuse(options, EXIT_FAILED, "set",
 			      "too large for one change: use several: nothing was written");

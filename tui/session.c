@@ -171,6 +171,11 @@ const struct session_change *session_undoable(const struct session *session)
 {
 	const struct session_change *trial = session_open_trial(session);
 
+	const struct session_change *applying = newest(session, 1u << TRANSACTION_APPLYING);
+
+	/* What is being applied is newer than any trial: taking it back cancels it. */
+	if (applying && applying->id)
+		return applying;
 	return trial ? trial : newest(session, 1u << TRANSACTION_KEPT);
 }
 

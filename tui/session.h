@@ -37,7 +37,7 @@ void session_handle(struct session *session, const struct guard_event *event,
 void session_evaluate(struct session *session, const struct history *history, uint64_t now_ns);
 /* The newest change that is a trial (or being applied); NULL: none. */
 const struct session_change *session_open_trial(const struct session *session);
-/* The newest that can be taken back (trial, else kept); NULL: none. */
+/* The newest that can be taken back (being applied, else trial, else kept); NULL: none. */
 const struct session_change *session_undoable(const struct session *session);
 /* The newest of all that changed something; NULL: none. */
 const struct session_change *session_latest(const struct session *session);

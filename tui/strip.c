@@ -73,6 +73,12 @@ static int draw_state(const struct frame *frame, const struct session_change *c,
 		snprintf(text, sizeof(text), " trial %" PRIu64 " s  c keep  u undo ",
 			 (left + NSEC_PER_SEC - 1) / NSEC_PER_SEC);
 		role = ROLE_TRIAL;
+	} else if (c->state == TRANSACTION_APPLYING && frame->session->guard != GUARD_LOST) {
+		snprintf(text, sizeof(text), " applying  u cancel ");
+		role = ROLE_TRIAL;
+	} else if (c->state == TRANSACTION_KEPT && frame->session->guard == GUARD_LOST) {
+		snprintf(text, sizeof(text), " kept; guard died: see `jittertop status` ");
+		role = ROLE_ERROR;
 	} else if (c->state == TRANSACTION_KEPT) {
 		snprintf(text, sizeof(text), " kept  u undo ");
 	} else {

@@ -138,10 +138,23 @@ static void open_help(struct ui *ui)
 	ui->mode = MODE_HELP;
 }
 
+/* True: nobody is there any more who could keep or take back; it says so. */
+static bool is_guard_lost(struct ui *ui, const struct frame *frame)
+{
+	if (frame->session->guard != GUARD_LOST)
+		return false;
+	ui_message(ui, ROLE_ERROR, "%s",
+		   frame->session->guard_text[0] ? frame->session->guard_text
+						 : "the guard died: see `jittertop status`");
+	return true;
+}
+
 static void keep(struct ui *ui, const struct frame *frame, struct ui_action *ret)
 {
 	const struct session_change *c = session_open_trial(frame->session);
 
+	if (is_guard_lost(ui, frame))
+		return;
 	if (!c) {
 		ui_message(ui, ROLE_TEXT, "there is no trial to keep");
 		return;
@@ -154,6 +167,8 @@ static void undo(struct ui *ui, const struct frame *frame, bool is_all, struct u
 {
 	const struct session_change *c = session_undoable(frame->session);
 
+	if (is_guard_lost(ui, frame))
+		return;
 	if (!c) {
 		ui_message(ui, ROLE_TEXT, "there is no change of this session to take back");
 		return;
