@@ -168,6 +168,14 @@ int container_json_storage(const char *text, size_t len, const char *id,
 int container_json_daemon(const char *text, size_t len,
 			  struct container_daemon *daemon) _must_check_;
 
+/* docker's hostconfig.json: what limits it has on record. */
+struct container_limits {
+	char cpus[512], mems[512];	       /* lists as they were given; "": none */
+	uint64_t nano_cpus, period_us, shares; /* 0: none */
+	int64_t quota_us;		       /* 0 or less: none */
+};
+int container_json_limits(const char *text, size_t len, struct container_limits *ret) _must_check_;
+
 /* container_files.c: the state files of an engine below its directories. */
 int container_files_docker(struct host *host, const char *data_root, const char *id,
 			   struct container_facts *ret) _must_check_;

@@ -257,3 +257,49 @@ int container_json_daemon(const char *text, size_t len, struct container_daemon 
 		container_texts_add_path(&daemon->roots, data_root ? data_root : graph);
 	return 0;
 }
+
+static int take_list(struct json_object *root, const char *key, char *buf, size_t size)
+{
+	const char *text = member_text(root, key);
+	int n = snprintf(buf, size, "%s", text ? text : "");
+
+	return n < 0 || (size_t)n >= size ? -EPROTO : 0;
+}
+
+/* Absent is 0, as docker leaves out or writes. */
+static int64_t take_number(struct json_object *root, const char *key)
+{
+	struct json_object *value = member(root, key, json_type_int);
+
+	return value ? json_object_get_int64(value) : 0;
+}
+
+static uint64_t take_count(struct json_object *root, const char *key)
+{
+	int64_t value = take_number(root, key);
+
+	return value > 0 ? (uint64_t)value : 0;
+}
+
+int container_json_limits(const char *text, size_t len, struct container_limits *ret)
+{
+	_cleanup_(put_object) struct json_object *root = NULL;
+	struct container_limits limits;
+	int r = json_limits_parse(text, len, &root);
+
+	if (r < 0)
+		return r;
+	if (!json_object_is_type(root, json_type_object))
+		return -EPROTO;
+	r = take_list(root, "CpusetCpus", limits.cpus, sizeof(limits.cpus));
+	if (r == 0)
+		r = take_list(root, "CpusetMems", limits.mems, sizeof(limits.mems));
+	if (r < 0)
+		return r;
+	limits.nano_cpus = take_count(root, "NanoCpus");
+	limits.period_us = take_count(root, "CpuPeriod");
+	limits.shares = take_count(root, "CpuShares");
+	limits.quota_us = take_number(root, "CpuQuota");
+	*ret = limits;
+	return 0;
+}

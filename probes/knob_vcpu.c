@@ -284,6 +284,7 @@ const struct knob knob_vcpu_affinity = {
 	.risk = KNOB_FREE,
 	.targets = affinity_targets,
 	.plan = affinity_plan,
+	.owner = vm_owner,
 };
 
 const struct knob knob_vcpu_policy = {
@@ -295,4 +296,5 @@ const struct knob knob_vcpu_policy = {
 	.risk = KNOB_FREE,
 	.targets = policy_targets,
 	.plan = policy_plan,
+	.owner = vm_owner,
 };

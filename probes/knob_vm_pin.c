@@ -340,4 +340,5 @@ const struct knob knob_vm_pin = {
 	.risk = KNOB_FREE,
 	.targets = pin_targets,
 	.plan = pin_plan,
+	.owner = vm_owner,
 };
