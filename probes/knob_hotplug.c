@@ -69,7 +69,8 @@ KNOB_FILE_DEFINE(cpu_online, "power", KNOB_PARTIAL, STEP_U64, STEP_SLOW,
 		 "idle settings as "
 		 "they were; timers that moved and threads of tracers stay where they are.",
 		 .key = "cpu:#", .path = SYS_CPU "/cpu#/online", .words = "0|1",
-		 .absent = "no CPU here can be taken offline (CONFIG_HOTPLUG_CPU)",
+		 .absent = "there is no such CPU, or the kernel has no switch for it (CPU 0; "
+			   "CONFIG_HOTPLUG_CPU)",
 		 .errors = hotplug_errors, .affects = KNOB_FILE_ALL_CPUS,
 		 .plan_before = online_before);
 
