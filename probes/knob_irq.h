@@ -7,6 +7,8 @@
 #include "core/step.h"
 
 extern const struct step_class step_class_irq_affinity; /* "irq:N", a CPU list */
+/* The same for one of many, whose refusal is no fault of the others (STEP_OPTIONAL). */
+extern const struct step_class step_class_irq_move;
 
 /* By the names of its actions: its driver asked for managed vectors (PCI_IRQ_AFFINITY), which the
  * kernel does not let anybody move. Only a write tells for sure, and a reader must not write. */

@@ -193,6 +193,18 @@ const struct step_class step_class_irq_affinity = {
 	.shell_guard = irq_shell_guard,
 };
 
+const struct step_class step_class_irq_move = {
+	.name = "irq_move",
+	.compare = STEP_CPULIST,
+	.flags = STEP_LAGGING | STEP_OPTIONAL,
+	.path = irq_path,
+	.identity = irq_identity,
+	.effective = irq_effective,
+	.check = irq_check,
+	.explain = irq_explain,
+	.shell_guard = irq_shell_guard,
+};
+
 bool irq_is_probably_managed(const char *actions)
 {
 	static const char *const drivers[] = {"nvme", "mpt3sas", "megasas", "megaraid", "virtscsi"};
