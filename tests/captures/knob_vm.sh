@@ -121,7 +121,7 @@ started+=("$vm")
 # thread NAME: its number
 thread() {
 	local task
-	for task in /proc/$vm/task/*; do
+	for task in "/proc/$vm/task"/*; do
 		[ "$(cat "$task/comm" 2>/dev/null)" = "$1" ] && echo "${task##*/}"
 	done
 }
