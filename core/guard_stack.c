@@ -83,7 +83,7 @@ static uint64_t own_deadline(const struct guard_process *guard, const struct gua
 /* When it goes back: an earlier trial of the same object takes it along. One pass over the stack,
  * for a walk from each to all before it doubles with every trial. */
 uint64_t guard_stack_entry_deadline(const struct guard_process *guard,
-					   const struct guard_entry *entry)
+				    const struct guard_entry *entry)
 {
 	uint64_t deadlines[GUARD_MAX_OPEN];
 

@@ -37,6 +37,7 @@ static const struct command commands[] = {
 	{"knobs", cmd_knobs, false, "knobs [PATTERN] [--json]"},
 	{"set", cmd_set, true,
 	 "set KNOB@TARGET=VALUE ... [--dry-run] [--measure DUR] [--revert-after DUR | --keep] "
+	 "[--confirm TARGET] "
 	 "[--json]"},
 	{"status", cmd_status, true, "status [--json]"},
 	{"keep", cmd_keep, true, "keep ID"},

@@ -23,7 +23,7 @@ _jittertop_value() {
 	--policy)
 		mapfile -t COMPREPLY < <(compgen -W "fifo rr other" -- "$2")
 		;;
-	--topology | --delay | --fail-above | --revert-after | --spin | --threshold | --measure | -d | -c | -D | -i | -p) ;;
+	--topology | --delay | --fail-above | --confirm | --revert-after | --spin | --threshold | --measure | -d | -c | -D | -i | -p) ;;
 	*) return 1 ;;
 	esac
 }
@@ -48,7 +48,7 @@ _jittertop() {
 		word="$word $everywhere"
 		;;
 	set)
-		word="--dry-run --measure --revert-after --keep --json $everywhere"
+		word="--dry-run --measure --confirm --revert-after --keep --json $everywhere"
 		[[ $current == -* ]] || word='irq_affinity@irq: hugepages@node:'
 		compopt -o nospace 2>/dev/null
 		;;
