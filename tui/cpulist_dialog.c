@@ -280,14 +280,22 @@ void cpulist_draw(struct cpulist_dialog *dialog, const struct machine *machine,
 	unsigned n_rows;
 	_cleanup_(freep) struct row *rows = make_rows(machine, &n_rows);
 	int width = pane->width < 64 ? pane->width : 64;
-	struct pane in =
-		widget_box(pane, width, (int)(n_rows < 60 ? n_rows : 60) + 6, dialog->title);
-	struct pane list = pane_sub(&in, 0, 2, in.width, in.height - 4);
+	int n_error = dialog->error[0]
+			      ? widget_paragraph(NULL, 0, ROLE_TEXT, dialog->error, width - 4)
+			      : 1;
+	struct pane in = widget_box(pane, width, (int)(n_rows < 60 ? n_rows : 60) + 5 + n_error,
+				    dialog->title);
+	struct pane list, error;
 
 	(void)pane_text(&in, 0, 0, ROLE_DIALOG, "cpus");
 	input_draw(&dialog->input, &in, 6, 0, in.width - 6);
+	/* A long reason leaves two lines of the list, and the line of keys. */
+	n_error = n_error > in.height - 5 ? in.height - 5 : n_error;
+	n_error = n_error < 1 ? 1 : n_error;
+	list = pane_sub(&in, 0, 1 + n_error, in.width, in.height - 3 - n_error);
+	error = pane_sub(&in, 0, 1, in.width, n_error);
 	if (dialog->error[0])
-		pane_text_in(&in, 0, 1, in.width, ROLE_DIALOG_ERROR, dialog->error);
+		(void)widget_paragraph(&error, 0, ROLE_DIALOG_ERROR, dialog->error, in.width);
 	else if (cpuset_is_empty(&dialog->cpus) && dialog->empty_means[0])
 		(void)pane_printf(&in, 6, 1, ROLE_DIALOG, "empty: %s", dialog->empty_means);
 	else

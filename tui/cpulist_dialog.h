@@ -18,7 +18,7 @@ struct cpulist_dialog {
 	char empty_means[64]; /* what an empty list stands for; "": it is refused */
 	struct ui_input input;
 	struct cpuset cpus; /* of the text, or of its last form that was a list */
-	char error[160];
+	char error[512];
 	unsigned cursor, top, page;
 };
 

@@ -134,7 +134,7 @@ void dashboard_act(struct dashboard *d, const struct ui_action *action)
 		d->is_quitting = true;
 		return;
 	case ACTION_PLAN:
-		dashboard_plan(d, action->knob, action->target, action->value);
+		dashboard_plan(d, action);
 		return;
 	case ACTION_APPLY:
 	case ACTION_KEEP:

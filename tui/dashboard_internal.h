@@ -19,6 +19,7 @@ struct dashboard_options {
 };
 
 struct check_run;
+struct knob_owners;
 struct list_job;
 struct measure_job;
 struct plan_job;
@@ -51,6 +52,8 @@ struct dashboard {
 	double self_share, self_wakeups_hz;
 
 	struct knob_list *knobs;
+	uint64_t list_seq, listed_ns;
+	struct knob_owners *owners;
 	struct list_job *listing;  /* under way */
 	struct plan_job *planning; /* under way */
 	bool is_list_stale;
@@ -111,8 +114,9 @@ void dashboard_drop_check(struct dashboard *d);
 
 /* dashboard_jobs.c: work for the sampler thread, which alone reads the host */
 void dashboard_list_knobs(struct dashboard *d);
-void dashboard_plan(struct dashboard *d, const struct knob *knob, const char *target,
-		    const char *value);
+/* Only when the list is some seconds old. */
+void dashboard_refresh_knobs(struct dashboard *d);
+void dashboard_plan(struct dashboard *d, const struct ui_action *action);
 void dashboard_take_jobs(struct dashboard *d);
 void dashboard_drop_jobs(struct dashboard *d); /* after the sampler has ended */
 

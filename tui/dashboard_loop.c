@@ -152,10 +152,8 @@ static void take_snapshot(struct dashboard *d)
 	d->is_dirty = true;
 	dashboard_check_tick(d);
 	/* Values of knobs are read anew while they are on screen, and once at the start. */
-	if (!d->knobs || strcmp(view_registry[d->ui.view]->name, "knobs") == 0) {
-		if (!d->listing)
-			dashboard_list_knobs(d);
-	}
+	if (!d->knobs || strcmp(view_registry[d->ui.view]->name, "knobs") == 0)
+		dashboard_refresh_knobs(d);
 }
 
 static int on_sampler(sd_event_source *source, int fd, uint32_t revents, void *arg)

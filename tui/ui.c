@@ -29,6 +29,7 @@ void ui_done(struct ui *ui)
 	}
 	free(ui->states);
 	plan_free(ui->plan);
+	edit_done(ui);
 	*ui = (struct ui){0};
 }
 
@@ -62,15 +63,11 @@ void ui_planned(struct ui *ui, int result, const struct plan *plan, const char *
 	if (ui->mode != MODE_PLANNING) /* Esc in the meantime */
 		return;
 	if (result < 0) {
-		ui->mode = MODE_EDIT;
-		snprintf(ui->edit.error, sizeof(ui->edit.error), "%s",
-			 why[0] ? why : strerror(-result));
+		edit_refused(ui, why[0] ? why : strerror(-result));
 		return;
 	}
 	if (plan_changes_nothing(plan)) { /* "0,1" where it shows "0-1" */
-		ui->mode = MODE_EDIT;
-		snprintf(ui->edit.error, sizeof(ui->edit.error),
-			 "already so: type another value, or Esc");
+		edit_refused(ui, "already so: another value, or Esc");
 		return;
 	}
 	plan_free(ui->plan);
@@ -130,6 +127,31 @@ static void open_search(struct ui *ui)
 	}
 	input_set(&ui->needle, "");
 	ui->mode = MODE_SEARCH;
+}
+
+static void filter_key(struct ui *ui, uint32_t key)
+{
+	const struct view *view = view_registry[ui->view];
+	void *state = ui->states[ui->view];
+
+	if (key == KEYCODE_ESC || key == KEYCODE_ENTER)
+		ui->mode = MODE_NORMAL;
+	if (key == KEYCODE_ESC)
+		(void)view->filter(view, state, "");
+	else if (key != KEYCODE_ENTER && input_key(&ui->needle, key))
+		(void)view->filter(view, state, ui->needle.text);
+}
+
+static void open_filter(struct ui *ui)
+{
+	const struct view *view = view_registry[ui->view];
+
+	if (!view->filter) {
+		ui_message(ui, ROLE_TEXT, "this view has no filter: / searches");
+		return;
+	}
+	input_set(&ui->needle, view->filter(view, ui->states[ui->view], NULL));
+	ui->mode = MODE_FILTER;
 }
 
 static void open_help(struct ui *ui)
@@ -204,6 +226,8 @@ static bool common_command(struct ui *ui, const struct frame *frame, enum comman
 		check_dialog_open(ui, frame);
 	else if (command == COMMAND_SEARCH)
 		open_search(ui);
+	else if (command == COMMAND_FILTER)
+		open_filter(ui);
 	else if (command == COMMAND_SEARCH_NEXT || command == COMMAND_SEARCH_PREVIOUS)
 		search(ui, frame, command == COMMAND_SEARCH_NEXT ? 1 : -1);
 	else if (command == COMMAND_KEEP)
@@ -276,7 +300,27 @@ void ui_arrive(struct ui *ui, const struct frame *frame)
 	ui->pending[0] = 0;
 }
 
-static void view_command(struct ui *ui, const struct frame *frame, enum command command)
+/* The knobs view with those of one entity; Esc comes back. */
+static void show_knobs(struct ui *ui, const char *key)
+{
+	int to = view_by_name("knobs");
+	char filter[UI_KEY_MAX + 1];
+
+	if (to < 0)
+		return;
+	snprintf(filter, sizeof(filter), "@%s", key);
+	(void)view_registry[to]->filter(view_registry[to], ui->states[to], filter);
+	if ((unsigned)to != ui->view) {
+		unsigned from = ui->view;
+
+		ui_select_view(ui, (unsigned)to);
+		ui->back = from + 1;
+	}
+	ui_message(ui, ROLE_TEXT, "knobs of %.90s; Esc shows all", key);
+}
+
+static void view_command(struct ui *ui, const struct frame *frame, enum command command,
+			 struct ui_action *ret)
 {
 	const struct view *view = view_registry[ui->view];
 	struct ui_request request = {0};
@@ -291,7 +335,13 @@ static void view_command(struct ui *ui, const struct frame *frame, enum command 
 	case UI_UNDO:
 		return;
 	case UI_EDIT:
-		edit_open(ui, frame, request.knob, request.target);
+	case UI_CPUS:
+	case UI_STEP:
+	case UI_SET:
+		edit_open(ui, frame, &request, ret);
+		return;
+	case UI_KNOBS:
+		show_knobs(ui, request.key);
 		return;
 	case UI_MESSAGE:
 		ui_message(ui, ROLE_TEXT, "%s", request.text);
@@ -339,11 +389,14 @@ static void normal_key(struct ui *ui, const struct frame *frame, const struct ke
 		command = key->code == KEYCODE_WHEEL_UP ? COMMAND_UP : COMMAND_DOWN;
 	if (command == COMMAND_NONE || common_command(ui, frame, command, key->code, ret))
 		return;
-	view_command(ui, frame, command);
+	view_command(ui, frame, command, ret);
 }
 
-void ui_key(struct ui *ui, const struct frame *frame, const struct key *key, struct ui_action *ret)
+void ui_key(struct ui *ui, const struct frame *shown, const struct key *key, struct ui_action *ret)
 {
+	struct frame own = *shown, *frame = &own;
+
+	own.tags = &ui->tags;
 	*ret = (struct ui_action){0};
 	ui->message[0] = 0;
 	ui->pending[0] = 0;
@@ -357,9 +410,12 @@ void ui_key(struct ui *ui, const struct frame *frame, const struct key *key, str
 	case MODE_SEARCH:
 		search_key(ui, frame, key->code);
 		return;
+	case MODE_FILTER:
+		filter_key(ui, key->code);
+		return;
 	case MODE_EDIT:
 	case MODE_PLANNING:
-		edit_key(ui, key, ret);
+		edit_key(ui, frame, key, ret);
 		return;
 	case MODE_PREVIEW:
 		preview_key(ui, key, ret);

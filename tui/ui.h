@@ -9,6 +9,7 @@
 #ifndef JT_TUI_UI_H
 #define JT_TUI_UI_H
 
+#include "tui/cpulist_dialog.h"
 #include "tui/input.h"
 #include "tui/measure_dialog.h"
 #include "tui/reference_dialog.h"
@@ -39,6 +40,9 @@ struct ui_action {
 	enum ui_action_type type;
 	const struct knob *knob;
 	char target[PLAN_OBJECT_MAX];
+	const char *const
+		*more; /* further targets of the same plan; the ui's, until the next call */
+	unsigned n_more;
 	char value[PLAN_VALUE_MAX];
 	const struct plan *plan;
 	const struct measuring_wish *wish; /* the ui's, until the next call */
@@ -49,6 +53,7 @@ enum ui_mode {
 	MODE_NORMAL,
 	MODE_HELP,
 	MODE_SEARCH,
+	MODE_FILTER,
 	MODE_EDIT,
 	MODE_PLANNING,
 	MODE_PREVIEW,
@@ -56,12 +61,20 @@ enum ui_mode {
 	MODE_CHECK
 };
 
+enum edit_type { EDIT_LINE, EDIT_WORDS, EDIT_CPUS };
+
 struct ui_edit {
 	const struct knob *knob;
+	enum edit_type type;
 	char target[PLAN_OBJECT_MAX];
-	char name[96], old_value[PLAN_VALUE_MAX], choices[160];
-	char error[256];
-	struct ui_input input;
+	char **more; /* further targets that get the same value, owned */
+	unsigned n_more;
+	char name[96], old_value[PLAN_VALUE_MAX], choices[1024];
+	char error[512];
+	struct ui_input input;	    /* LINE */
+	unsigned at, top;	    /* WORDS: the chosen one */
+	bool is_mask;		    /* CPUS: the knob takes "list:0-3" */
+	struct cpulist_dialog cpus; /* CPUS */
 };
 
 struct ui {
@@ -80,7 +93,8 @@ struct ui {
 	struct ui_input confirm; /* a disruptive change: the target's name */
 	struct ui_measure measure;
 	struct ui_check check;
-	struct ui_input needle; /* of the search */
+	struct ui_input needle; /* of the search, or the filter being typed */
+	struct ui_tags tags;
 	int help_top;
 	struct pane view_pane, tabs_pane; /* of the last draw, for clicks */
 	bool is_preview_whole;		  /* the last draw showed the preview's steps and keys */

@@ -71,8 +71,9 @@ static void draw_bottom(const struct ui *ui, const struct frame *frame, const st
 	enum command keep = COMMAND_NONE, undo = COMMAND_NONE;
 	int x, tail;
 
-	if (ui->mode == MODE_SEARCH) {
-		x = pane_text(pane, 0, 0, ROLE_LABEL, "search: ");
+	if (ui->mode == MODE_SEARCH || ui->mode == MODE_FILTER) {
+		x = pane_text(pane, 0, 0, ROLE_LABEL,
+			      ui->mode == MODE_SEARCH ? "search: " : "filter: ");
 		input_draw(&ui->needle, pane, x, 0, pane->width - x < 40 ? pane->width - x : 40);
 		if (ui->message[0])
 			(void)pane_text(pane, x + 42, 0, ui->message_role, ui->message);
@@ -122,13 +123,14 @@ static void draw_dialog(struct ui *ui, const struct frame *frame, const struct p
 	switch (ui->mode) {
 	case MODE_NORMAL:
 	case MODE_SEARCH:
+	case MODE_FILTER:
 		return;
 	case MODE_HELP:
 		help_draw(ui, all);
 		return;
 	case MODE_EDIT:
 	case MODE_PLANNING:
-		edit_draw(ui, all);
+		edit_draw(ui, frame, all);
 		return;
 	case MODE_PREVIEW:
 		preview_draw(ui, all);
@@ -142,14 +144,16 @@ static void draw_dialog(struct ui *ui, const struct frame *frame, const struct p
 	}
 }
 
-void ui_draw(struct ui *ui, const struct frame *frame, struct surface *surface)
+void ui_draw(struct ui *ui, const struct frame *shown, struct surface *surface)
 {
+	struct frame own = *shown, *frame = &own;
 	struct pane all = surface_pane(surface), part;
 	struct parts p = share_height(all.width, all.height);
 	int bottom = all.height - p.bottom, strip = bottom - p.strip, rule = strip - p.rule,
 	    worst = rule - p.worst;
 	const struct view *view = view_registry[ui->view];
 
+	own.tags = &ui->tags;
 	ui_arrive(ui, frame);
 	surface_clear(surface);
 	part = pane_sub(&all, 0, 0, all.width, p.header);

@@ -11,10 +11,23 @@ void header_draw(const struct frame *frame, const struct pane *pane);
 /* strip.c: the effect strip; pane is one or two lines high. */
 void strip_draw(const struct frame *frame, const struct pane *pane);
 /* edit.c */
-/* Opens the dialog for a target, or leaves a message why not. */
-void edit_open(struct ui *ui, const struct frame *frame, const char *knob, const char *target);
-void edit_key(struct ui *ui, const struct key *key, struct ui_action *ret);
-void edit_draw(const struct ui *ui, const struct pane *pane);
+/* What UI_EDIT, UI_CPUS, UI_STEP and UI_SET ask for: a dialog, or at once the plan, or a message
+ * why not. */
+void edit_open(struct ui *ui, const struct frame *frame, const struct ui_request *request,
+	       struct ui_action *ret);
+/* Plans the choice after (1) or before (-1) the one planned last. False: it has no choices. */
+bool edit_step(struct ui *ui, int step, struct ui_action *ret);
+void edit_refused(struct ui *ui, const char *why);
+void edit_key(struct ui *ui, const struct frame *frame, const struct key *key,
+	      struct ui_action *ret);
+void edit_draw(struct ui *ui, const struct frame *frame, const struct pane *pane);
+void edit_done(struct ui *ui);
+/* edit_words.c: choices like "a|b|c", also "us: 0|1". How many; 0: they are no words. */
+unsigned choice_count(const char *choices);
+/* "" beyond the last. */
+const char *choice_at(const char *choices, unsigned i, char *buf, size_t size);
+/* -1: value is none of them. */
+int choice_find(const char *choices, const char *value);
 /* preview.c */
 void preview_key(struct ui *ui, const struct key *key, struct ui_action *ret);
 void preview_draw(struct ui *ui, const struct pane *pane);

@@ -23,9 +23,16 @@ struct knob_list {
 	struct knob_list_item {
 		const struct knob *knob;
 		struct knob_targets targets;
-		int error; /* negative errno of targets() */
+		int error;	   /* negative errno of targets() */
+		const char *owner; /* who else writes its first target; NULL: nobody known */
 	} * items;
 	unsigned n_items;
+	uint64_t seq; /* another one with every listing, from 1 on */
+};
+
+/* What is tagged, whichever view shows it. */
+struct ui_tags {
+	struct cpuset cpus;
 };
 
 /* All a view may draw from. */
@@ -35,6 +42,7 @@ struct frame {
 	const struct history *history; /* NULL: no sparklines */
 	const struct session *session;
 	const struct knob_list *knobs;	     /* NULL: not listed yet */
+	struct ui_tags *tags;		     /* the ui's; the one thing here a command may change */
 	const struct measuring *measuring;   /* NULL: as if never */
 	const struct reference_check *check; /* NULL: none was started */
 	uint64_t now_ns, boottime_ns;
@@ -49,7 +57,11 @@ struct frame {
 
 enum ui_request_type {
 	UI_NONE,
-	UI_EDIT,    /* knob and target */
+	UI_EDIT,    /* knob and target, more */
+	UI_CPUS,    /* the same, by a list of CPUs */
+	UI_STEP,    /* the same, to the next of its choices (step 1) or the previous (-1) */
+	UI_SET,	    /* the same, to value */
+	UI_KNOBS,   /* key: the knobs of that entity */
 	UI_UNDO,    /* id */
 	UI_MESSAGE, /* text */
 	UI_GOTO,    /* key: ui.c shows the view that selects entities of its kind, there */
@@ -62,8 +74,12 @@ struct ui_request {
 	enum ui_request_type type;
 	const char *knob;	      /* static */
 	char target[PLAN_OBJECT_MAX]; /* key of a knob's target */
+	const char *const *more;      /* further targets of the knob, the view's until it returns */
+	unsigned n_more;
+	int step;
+	char value[PLAN_VALUE_MAX];
 	uint64_t id;
-	char text[160];
+	char text[256];
 	char key[UI_KEY_MAX]; /* of an entity */
 };
 
@@ -96,6 +112,9 @@ struct view {
 		       const char *key);
 	/* The kind wanted now, when kinds is "*". */
 	const char *(*wants)(const struct view *view, const void *state);
+	/* Shows only rows that have it; "": all. Returns what is in force; filter NULL only asks.
+	 * NULL: no filter here. */
+	const char *(*filter)(const struct view *view, void *state, const char *filter);
 	void (*done)(void *state); /* frees what state owns, not itself; may be NULL */
 };
 

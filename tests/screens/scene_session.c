@@ -1,31 +1,8 @@
-/* What is not read from the made-up machine: knobs, measuring, a trial, a check. */
+/* What is not read from the made-up machine: measuring, a trial, a check. */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "tests/screens/scene.h"
-
-static const struct knob knob_irq = {
-	.name = "irq_affinity",
-	.family = "irq",
-	.summary = "CPUs an interrupt may go to",
-	.cost = "None lasting; the interrupt moves when it fires next.",
-	.risk = KNOB_FREE,
-};
-
-void scene_add_knobs(struct scene *scene)
-{
-	struct knob_list_item *item;
-
-	scene->arena = arena_new(0);
-	scene->knobs.items = xcalloc(1, sizeof(*scene->knobs.items));
-	scene->knobs.n_items = 1;
-	item = &scene->knobs.items[0];
-	item->knob = &knob_irq;
-	item->targets.arena = scene->arena;
-	knob_targets_add(&item->targets, "irq:9", "acpi", "0-7", "CPU list of 0-7",
-			 "the kernel does not move this one");
-	knob_targets_add(&item->targets, "irq:41", "eth0-rx-1", "3", "CPU list of 0-7", NULL);
-}
 
 void scene_add_spinning(struct scene *scene)
 {
