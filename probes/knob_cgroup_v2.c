@@ -201,6 +201,29 @@ static ssize_t controller_read(struct host *host, const char *object, char *buf,
 	return snprintf(buf, size, "%s", is_on ? "on" : "off");
 }
 
+/* Switching it off takes the children's lists without a word: true when one of them has some, by
+ * whoever came meanwhile. */
+static bool is_used(struct host *host, const struct cgroup_object *object)
+{
+	static const char *const files[] = {"cpuset.cpus", "cpuset.mems"};
+	char directory[CGROUP_OBJECT_MAX];
+	struct host_dirs dirs = {0};
+	struct cpuset set;
+	bool is_found = false;
+
+	if (strcmp(object->file, "cpuset") != 0 ||
+	    cgroup_object_directory(object, directory, sizeof(directory)) ||
+	    host_list_dirsf(host, &dirs, "%s", directory))
+		return false;
+	for (size_t i = 0; i < dirs.n * ARRAY_SIZE(files) && !is_found; i++)
+		is_found = !host_read_cpulistf(host, &set, "%s/%s/%s", directory,
+					       dirs.at[i / ARRAY_SIZE(files)].name,
+					       files[i % ARRAY_SIZE(files)]) &&
+			   !cpuset_is_empty(&set);
+	host_dirs_done(&dirs);
+	return is_found;
+}
+
 static int controller_write(struct host *host, const char *object, const char *value)
 {
 	char path[CGROUP_OBJECT_MAX], text[80];
@@ -211,6 +234,8 @@ static int controller_write(struct host *host, const char *object, const char *v
 		err = controller_object(object, &at);
 	if (err)
 		return err;
+	if (strcmp(value, "on") != 0 && is_used(host, &at))
+		return -EBUSY;
 	(void)snprintf(text, sizeof(text), "%c%s", !strcmp(value, "on") ? '+' : '-', at.file);
 	return host_write(host, path, text);
 }

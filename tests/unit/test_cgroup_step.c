@@ -193,6 +193,21 @@ static void test_partition(void **state)
 	close_fixture(f);
 }
 
+/* Somebody else began to use the controller: it stays on, and that is said. */
+static void test_controller_in_use(void **state)
+{
+	struct fixture *f = open_fixture(true);
+
+	(void)state;
+	must(f, &step_class_cgroup_controller, "v2:/:cpuset", "on");
+	assert_int_equal(change_apply(f->host, &f->plan, NULL, NULL, &f->report), 0);
+	host_fake_file(f->host, "sys/fs/cgroup/system.slice/cpuset.cpus", "0-1\n");
+	assert_int_equal(change_undo(f->host, &f->plan, NULL, NULL, &f->report), 1);
+	assert_non_null(strstr(f->report.steps[0].why, "stays as it is"));
+	expect(f, "sys/fs/cgroup/cgroup.subtree_control", "cpu memory cpuset");
+	close_fixture(f);
+}
+
 /* The write succeeds, the state says no: everything is taken back and the words are ours. */
 static void test_reasons(void **state)
 {
@@ -353,9 +368,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_names),	  cmocka_unit_test(test_values),
-		cmocka_unit_test(test_partition), cmocka_unit_test(test_reasons),
-		cmocka_unit_test(test_v1),	  cmocka_unit_test(test_tasks),
-		cmocka_unit_test(test_explained), cmocka_unit_test(test_places),
+		cmocka_unit_test(test_partition), cmocka_unit_test(test_controller_in_use),
+		cmocka_unit_test(test_reasons),	  cmocka_unit_test(test_v1),
+		cmocka_unit_test(test_tasks),	  cmocka_unit_test(test_explained),
+		cmocka_unit_test(test_places),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
