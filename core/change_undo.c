@@ -63,12 +63,18 @@ static enum change_result judge_undo(struct host *host, const struct plan_step *
 				"%llu more still in use: they go when they are released",
 				(unsigned long long)(change_count(all) -
 						     change_count(step->old_value)));
-	} else if (step->class->flags & STEP_COUNTED &&
+	} else if (step->class->flags & STEP_COUNTED && !step->class->effective &&
 		   change_count(report->kept_value) > change_count(step->old_value)) {
 		(void)change_step_say(report, CHANGE_PENDING, 0,
 				      "%llu more still in use: they go when they are released",
 				      (unsigned long long)(change_count(report->kept_value) -
 							   change_count(step->old_value)));
+	} else if (step->class->flags & STEP_COUNTED &&
+		   change_count(report->kept_value) > change_count(step->old_value)) {
+		/* Those in use count in effective() only: the write did not do what it should. */
+		(void)change_step_say(report, CHANGE_PARTIAL, 0,
+				      "%.48s are left although %.48s was written back",
+				      report->kept_value, step->old_value);
 	} else if (step->class->flags & STEP_COUNTED) {
 		(void)change_step_say(report, CHANGE_PARTIAL, 0, "only %.48s of %.48s came back",
 				      report->kept_value, step->old_value);

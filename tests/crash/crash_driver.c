@@ -2,17 +2,20 @@
  * Kills and injects errors at every system call of guard, sleeper and program, and looks at the
  * host afterwards (safety.md section 6).
  *
- *   crash_driver HARNESS DIR [--quick] [--expect-bad]
+ *   crash_driver HARNESS DIR [--stride N] [--double-stride N] [--expect-bad] [--scene FILE]
  *
  * A run of the harness is traced; a point is the n-th system call stop (entry and exit both count)
  * of one role, counted from its fork. What is wrong afterwards is "bad":
  *   - a value that is neither wholly old nor (kept file present) wholly new,
  *   - anything needing `restore` although only one process was killed,
  *   - a run that does not end.
- * Prints one line of figures; exit status 1 when something is bad (with --expect-bad: when nothing
- * is, for the harness that was broken on purpose; stops at the first).
+ * With a scene (crash_host.h) the host is this machine's kernel, and it lies, too: each write to
+ * one of the values is said to have worked and was not done.
+ *
+ * Every N-th point is tried, and of pairs of points as many as N = 1 gives when --double-stride
+ * is 1. Prints one line of figures; exit status 1 when something is bad (with
+ * --expect-bad: when nothing is, for a harness that was broken on purpose; stops at the first).
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -24,12 +27,13 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/user.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "tests/crash/crash_host.h"
 
 #if !defined(__x86_64__)
 #error "the error injection knows x86-64 registers only: add yours to inject_entry()"
@@ -37,9 +41,10 @@
 
 #define MAX_TASKS 64
 #define HANG_SECONDS 20
-#define ROLE_ALL 3
 
-enum { PROGRAM, GUARD, SLEEPER, UNKNOWN };
+/* OTHER: whatever guard or sleeper start. They should not: such a child lives on when they are
+ * killed. */
+enum { PROGRAM, GUARD, SLEEPER, ROLE_ALL, OTHER, UNKNOWN };
 static const char *const role_names[] = {"program", "guard", "sleeper", "all"};
 
 struct task {
@@ -54,167 +59,26 @@ struct run {
 	int role;	 /* whose stops are counted; ROLE_ALL: the guard's, all are killed */
 	unsigned n;	 /* act at this stop, from 1; 0: never */
 	int error;	 /* inject this instead of killing; 0: kill */
+	bool is_lie;	 /* points are writes to values: not done, said to be */
 	int second_role; /* UNKNOWN: none. Killed at its second_n-th stop after the first */
 	unsigned second_n;
 	/* seen */
 	struct task tasks[MAX_TASKS];
 	unsigned n_tasks, n_forks;
-	unsigned stops[4], second_stops;
+	unsigned stops[OTHER + 1], second_stops;
 	bool is_acted, is_second_acted, is_hung;
 	long injected_call;
+	long injected_result;
 	int exit_status; /* of the program; -1: killed */
 };
 
 struct figures {
-	unsigned points, doubles, injected, bad;
+	unsigned points, doubles, injected, lies, bad;
 };
 
-static const char *harness, *tree, *run_dir;
+static const char *harness;
 static bool is_bad_expected;
 static volatile sig_atomic_t is_alarmed;
-
-static const struct {
-	const char *path, *old, *new;
-} values[] = {
-	{"proc/irq/40/smp_affinity_list", "0-1", "0"},
-	{"sys/devices/system/node/node0/hugepages/hugepages-2048kB/nr_hugepages", "0", "8"},
-	{"fake/thread/7/affinity", "0-1", "1"},
-	{"rps_cpus", "3", "1"},
-};
-
-static const char *const constants[][2] = {
-	{"proc/irq/40/effective_affinity_list", "0"},
-	{"proc/sys/kernel/random/boot_id", "00000000-1111-2222-3333-444444444444"},
-	{"proc/meminfo", "MemTotal:        4000000 kB\nMemFree:         3000000 kB"},
-	{"sys/kernel/irq/40/chip_name", "PCI-MSIX-0000:00:04.0"},
-	{"sys/kernel/irq/40/hwirq", "0"},
-	{"sys/kernel/irq/40/actions", "virtio3-config"},
-	{"sys/devices/system/cpu/online", "0-1"},
-	{"start/7", "1000"},
-	{"fake/template/cpus", ""},
-	{"fake/template/cgroup.procs", ""},
-	{"cg/cpus", "0-1"},
-	{"sys/devices/system/node/node0/cpulist", "0-1"},
-	{"sys/devices/system/node/node0/meminfo",
-	 "Node 0 MemTotal:        4000000 kB\nNode 0 MemFree:         3000000 kB"},
-};
-
-static void die(const char *what)
-{
-	perror(what);
-	exit(2);
-}
-
-/* --- the host on disk --- */
-
-static void put(const char *path, const char *text)
-{
-	char full[1024];
-
-	(void)snprintf(full, sizeof(full), "%s/%s", tree, path);
-	for (char *slash = strchr(full + strlen(tree) + 1, '/'); slash;
-	     slash = strchr(slash + 1, '/')) {
-		*slash = '\0';
-		(void)mkdir(full, 0700);
-		*slash = '/';
-	}
-	FILE *file = fopen(full, "w");
-	if (!file || fprintf(file, "%s\n", text) < 0 || fclose(file))
-		die(full);
-}
-
-static bool shows(const char *path, const char *text)
-{
-	char full[1024], now[128] = "";
-
-	(void)snprintf(full, sizeof(full), "%s/%s", tree, path);
-	FILE *file = fopen(full, "r");
-	if (!file || !fgets(now, sizeof(now), file))
-		now[0] = '\0';
-	if (file)
-		(void)fclose(file);
-	now[strcspn(now, "\n")] = '\0';
-	return strcmp(now, text) == 0;
-}
-
-/* Calls for every entry of the run directory; counts those that start with prefix, removes all when
- * is_removing. */
-static unsigned scan_run_dir(const char *prefix, bool is_removing)
-{
-	DIR *dir = opendir(run_dir);
-	unsigned n = 0;
-
-	if (!dir)
-		return 0;
-	for (const struct dirent *entry = readdir(dir); entry; entry = readdir(dir)) {
-		if (entry->d_name[0] == '.')
-			continue;
-		if (strncmp(entry->d_name, prefix, strlen(prefix)) == 0)
-			n++;
-		if (is_removing)
-			(void)unlinkat(dirfd(dir), entry->d_name, 0);
-	}
-	(void)closedir(dir);
-	return n;
-}
-
-/* The group that a transaction makes, with its file. */
-static const char group[] = "cg/mine", group_file[] = "cg/mine/cpus";
-
-static bool has_group(void)
-{
-	char full[1024];
-
-	(void)snprintf(full, sizeof(full), "%s/%s", tree, group);
-	return access(full, F_OK) == 0;
-}
-
-static void remove_group(void)
-{
-	static const char *const files[] = {"cpus", "cgroup.procs"};
-	char full[1024];
-
-	for (size_t i = 0; i < 2; i++) {
-		(void)snprintf(full, sizeof(full), "%s/%s/%s", tree, group, files[i]);
-		(void)unlink(full);
-	}
-	(void)snprintf(full, sizeof(full), "%s/%s", tree, group);
-	(void)rmdir(full);
-}
-
-static void reset_host(void)
-{
-	(void)scan_run_dir("", true);
-	remove_group();
-	for (size_t i = 0; i < sizeof(values) / sizeof(*values); i++)
-		put(values[i].path, values[i].old);
-}
-
-static bool all_old(void)
-{
-	bool is_old = !has_group();
-
-	for (size_t i = 0; i < sizeof(values) / sizeof(*values); i++)
-		is_old &= shows(values[i].path, values[i].old);
-	return is_old;
-}
-
-static bool all_new(void)
-{
-	bool is_new = shows(group_file, "1");
-
-	for (size_t i = 0; i < sizeof(values) / sizeof(*values); i++)
-		is_new &= shows(values[i].path, values[i].new);
-	return is_new;
-}
-
-/* Old, or kept whole, and no trial left over. */
-static bool is_settled(void)
-{
-	if (scan_run_dir("trial-", false))
-		return false;
-	return scan_run_dir("kept-", false) ? all_new() : all_old();
-}
 
 /* --- tracing --- */
 
@@ -290,6 +154,10 @@ static void inject_entry(struct run *run, struct task *task)
 	if (ptrace(PTRACE_GETREGS, task->tid, NULL, &regs) < 0 || is_exempt((long)regs.orig_rax))
 		return;
 	run->injected_call = (long)regs.orig_rax;
+	/* A write says its length, the other calls 0. */
+	run->injected_result = !run->is_lie		    ? -run->error
+			       : regs.orig_rax == SYS_write ? (long)regs.rdx
+							    : 0;
 	regs.orig_rax = (unsigned long long)-1;
 	(void)ptrace(PTRACE_SETREGS, task->tid, NULL, &regs);
 	task->is_injected = true;
@@ -302,8 +170,34 @@ static void inject_exit(const struct run *run, struct task *task)
 	task->is_injected = false;
 	if (ptrace(PTRACE_GETREGS, task->tid, NULL, &regs) < 0)
 		return;
-	regs.rax = (unsigned long long)(long long)-run->error;
+	regs.rax = (unsigned long long)(long long)run->injected_result;
 	(void)ptrace(PTRACE_SETREGS, task->tid, NULL, &regs);
+}
+
+/* A write(2) to one of the values, or a setting of another thread. */
+static bool is_value_write(const struct task *task)
+{
+	struct user_regs_struct regs;
+	char link[64], path[512];
+
+	if (ptrace(PTRACE_GETREGS, task->tid, NULL, &regs) < 0)
+		return false;
+	if (regs.orig_rax == SYS_sched_setaffinity)
+		return regs.rdi != 0;
+	if (regs.orig_rax != SYS_write)
+		return false;
+	(void)snprintf(link, sizeof(link), "/proc/%d/fd/%d", task->pid, (int)regs.rdi);
+	ssize_t len = readlink(link, path, sizeof(path) - 1);
+	path[len > 0 ? len : 0] = '\0';
+	return crash_host_has(path);
+}
+
+/* Faked calls count at their entry only. */
+static bool is_point(const struct run *run, const struct task *task)
+{
+	if (!run->error && !run->is_lie)
+		return true;
+	return task->in_syscall && (!run->is_lie || is_value_write(task));
 }
 
 static void on_syscall(struct run *run, struct task *task)
@@ -316,12 +210,12 @@ static void on_syscall(struct run *run, struct task *task)
 	if (task->role == UNKNOWN ||
 	    (task->role == PROGRAM && run->n_forks == 0 && strcmp(run->mode, "restore") != 0))
 		return;
-	if (run->error && !task->in_syscall)
-		return; /* errors are injected at entries only: those are the points then */
+	if (!is_point(run, task))
+		return;
 	run->stops[task->role]++;
 	if (!run->is_acted && task->role == counted && run->stops[counted] == run->n) {
 		run->is_acted = true;
-		if (!run->error)
+		if (!run->error && !run->is_lie)
 			kill_role(run, run->role);
 		else
 			inject_entry(run, task);
@@ -345,7 +239,9 @@ static void on_fork(struct run *run, const struct task *parent, int event)
 	if (event == PTRACE_EVENT_CLONE) {
 		child->pid = pid;
 	} else {
-		role = role == PROGRAM && run->n_forks < 2 ? GUARD + (int)run->n_forks : role;
+		role = role == PROGRAM && run->n_forks < 2 ? GUARD + (int)run->n_forks
+		       : role == PROGRAM		   ? PROGRAM
+							   : OTHER;
 		run->n_forks++;
 	}
 	child->role = role;
@@ -357,7 +253,7 @@ static void on_fork(struct run *run, const struct task *parent, int event)
  * it would wait for that for ever. */
 static bool is_orphan(const struct run *run)
 {
-	return run->is_acted && run->role == ROLE_ALL && !run->error;
+	return run->is_acted && run->role == ROLE_ALL && !run->error && !run->is_lie;
 }
 
 static void on_stop(struct run *run, struct task *task, int status)
@@ -391,8 +287,16 @@ static void on_stop(struct run *run, struct task *task, int status)
 
 static pid_t start_harness(const char *mode)
 {
-	pid_t pid = fork();
+	const char *argv[CRASH_MAX_SETS + 5] = {harness, crash_host_tree(), crash_host_run_dir(),
+						mode};
+	union {
+		const char **in;
+		char *const *out;
+	} words = {.in = argv};
 
+	for (unsigned i = 0; crash_host_sets()[i]; i++)
+		argv[4 + i] = crash_host_sets()[i];
+	pid_t pid = fork();
 	if (pid < 0)
 		die("fork");
 	if (pid)
@@ -402,7 +306,7 @@ static pid_t start_harness(const char *mode)
 	(void)dup2(null, 1);
 	(void)ptrace(PTRACE_TRACEME, 0, NULL, NULL);
 	(void)raise(SIGSTOP);
-	(void)execl(harness, harness, tree, run_dir, mode, (char *)NULL);
+	(void)execv(harness, words.out);
 	_exit(127);
 }
 
@@ -453,15 +357,15 @@ static void report_bad(struct figures *figures, const struct run *run, const cha
 	if (figures->bad > 10)
 		return;
 	printf("bad: %s: %s killed at %u", run->mode, role_names[run->role], run->n);
-	if (run->error)
+	if (run->is_lie)
+		printf(" (instead: the write was not done)");
+	else if (run->error)
 		printf(" (instead: %s from call %ld)", strerrorname_np(run->error),
 		       run->injected_call);
 	if (run->second_role != UNKNOWN)
 		printf(", then %s at %u", role_names[run->second_role], run->second_n);
-	printf(": %s; irq %s, pages %s, %u trial, %u kept\n", what,
-	       shows(values[0].path, values[0].old) ? "old" : "changed",
-	       shows(values[1].path, values[1].old) ? "old" : "changed",
-	       scan_run_dir("trial-", false), scan_run_dir("kept-", false));
+	printf(": %s;", what);
+	crash_host_print();
 }
 
 /* One run from a clean host. False: the point lies behind the run's end. */
@@ -469,7 +373,8 @@ static bool try_point(struct figures *figures, struct run *run)
 {
 	if (is_bad_expected && figures->bad)
 		return false; /* found: the rest need not be tried */
-	reset_host();
+	if (!crash_host_reset())
+		report_bad(figures, run, "(before) the old values could not be brought back");
 	trace(run);
 	if (run->is_hung)
 		report_bad(figures, run, "did not end");
@@ -477,17 +382,18 @@ static bool try_point(struct figures *figures, struct run *run)
 		return false;
 	if (run->role == ROLE_ALL || run->second_role != UNKNOWN) {
 		restore();
-		if (!is_settled())
+		if (!crash_host_is_settled())
 			report_bad(figures, run, "left changed after restore");
 		return true;
 	}
-	if (run->error) {
+	if (run->error || run->is_lie) {
 		/* An error may leave a file for `restore`, never a change without one. */
-		if (!all_old() && !scan_run_dir("trial-", false) && !scan_run_dir("kept-", false))
+		if (!crash_host_is_old() && !crash_host_count("trial-") &&
+		    !crash_host_count("kept-"))
 			report_bad(figures, run, "changed without an undo file");
 		restore();
 	}
-	if (!is_settled())
+	if (!crash_host_is_settled())
 		report_bad(figures, run, "left changed");
 	return true;
 }
@@ -538,13 +444,13 @@ static void kill_restore(struct figures *figures, const char *mode, unsigned str
 
 			if (is_bad_expected && figures->bad)
 				return;
-			reset_host();
+			(void)crash_host_reset();
 			trace(&first);
 			if (!first.is_acted)
 				return;
 			trace(&second);
 			restore();
-			if (!is_settled()) {
+			if (!crash_host_is_settled()) {
 				report_bad(figures, &first, "left changed by two restores");
 				report_bad(figures, &second, "(the second)");
 			}
@@ -580,33 +486,54 @@ static bool rehearse(const char *mode, bool is_kept)
 {
 	struct run run = {.mode = mode, .role = GUARD, .second_role = UNKNOWN};
 
-	reset_host();
+	(void)crash_host_reset();
 	trace(&run);
-	bool is_fine = !run.is_hung && run.exit_status == 0 && is_settled() &&
-		       scan_run_dir("kept-", false) == is_kept;
+	bool is_fine = !run.is_hung && run.exit_status == 0 && crash_host_is_settled() &&
+		       crash_host_count("kept-") == is_kept;
 	printf("%s: %u program, %u guard, %u sleeper stops%s\n", mode, run.stops[PROGRAM],
 	       run.stops[GUARD], run.stops[SLEEPER], is_fine ? "" : ": DOES NOT WORK");
 	/* A clean end leaves the lock and what was kept. */
-	if (is_fine && scan_run_dir("", false) != 1u + is_kept) {
+	if (is_fine && crash_host_count("") != 1u + is_kept) {
 		printf("%s: leaves more than the lock behind\n", mode);
 		is_fine = false;
 	}
 	return is_fine;
 }
 
-static void test_all(struct figures *figures, unsigned stride)
+/* Every write to a value: said to be done, and was not. What was then not taken back must have an
+ * undo file. */
+static void lie_everywhere(struct figures *figures, const char *mode)
+{
+	for (unsigned n = 1;; n++) {
+		struct run run = {.mode = mode,
+				  .role = GUARD,
+				  .n = n,
+				  .is_lie = true,
+				  .second_role = UNKNOWN};
+
+		if (!try_point(figures, &run))
+			return;
+		figures->lies++;
+	}
+}
+
+static void test_all(struct figures *figures, unsigned stride, unsigned pairs)
 {
 	static const char *const modes[] = {"trial", "keep"};
 
+	if (!strcmp(crash_host_tree(), "live")) {
+		lie_everywhere(figures, "trial");
+		lie_everywhere(figures, "close");
+	}
 	for (size_t i = 0; i < 2; i++) {
 		for (int role = PROGRAM; role <= ROLE_ALL; role++)
 			kill_everywhere(figures, modes[i], role, stride);
 	}
 	kill_everywhere(figures, "close", GUARD, stride);
 	kill_everywhere(figures, "deadline", GUARD, 2 * stride);
-	kill_twice(figures, "trial", 37 * stride, 4 + stride);
-	kill_restore(figures, "trial", 53 * stride, 6 + stride);
-	kill_restore(figures, "keep", 97 * stride, 8 + stride);
+	kill_twice(figures, "trial", 37 * pairs, 4 + pairs);
+	kill_restore(figures, "trial", 53 * pairs, 6 + pairs);
+	kill_restore(figures, "keep", 97 * pairs, 8 + pairs);
 	inject_everywhere(figures, "trial", GUARD, stride);
 	inject_everywhere(figures, "keep", GUARD, 3 * stride);
 }
@@ -614,26 +541,30 @@ static void test_all(struct figures *figures, unsigned stride)
 int main(int argc, char **argv)
 {
 	struct figures figures = {0};
-	bool is_quick = false;
-	char tree_path[512], run_path[512];
+	unsigned stride = 1, pairs = 0;
+	const char *scene = NULL;
 
 	if (argc < 3)
 		return 2;
 	for (int i = 3; i < argc; i++) {
-		is_quick |= !strcmp(argv[i], "--quick");
-		is_bad_expected |= !strcmp(argv[i], "--expect-bad");
+		if (!strcmp(argv[i], "--expect-bad"))
+			is_bad_expected = true;
+		else if (!strcmp(argv[i], "--stride") && i + 1 < argc)
+			stride = (unsigned)strtoul(argv[++i], NULL, 10);
+		else if (!strcmp(argv[i], "--double-stride") && i + 1 < argc)
+			pairs = (unsigned)strtoul(argv[++i], NULL, 10);
+		else if (!strcmp(argv[i], "--scene") && i + 1 < argc)
+			scene = argv[++i];
+		else
+			return 2;
 	}
+	if (!stride)
+		return 2;
 	harness = argv[1];
-	(void)snprintf(tree_path, sizeof(tree_path), "%s/tree", argv[2]);
-	(void)snprintf(run_path, sizeof(run_path), "%s/run", argv[2]);
-	tree = tree_path;
-	run_dir = run_path;
-	(void)mkdir(tree, 0700);
-	(void)setenv("CRASH_TREE", tree, 1);
-	(void)setenv("CRASH_RUN", run_dir, 1);
+	crash_host_open(argv[2], scene);
+	(void)setenv("CRASH_TREE", crash_host_tree(), 1);
+	(void)setenv("CRASH_RUN", crash_host_run_dir(), 1);
 	(void)setenv("ASAN_OPTIONS", "detect_leaks=0", 1);
-	for (size_t i = 0; i < sizeof(constants) / sizeof(*constants); i++)
-		put(constants[i][0], constants[i][1]);
 	struct sigaction action = {.sa_handler = on_alarm};
 	(void)sigaction(SIGALRM, &action, NULL);
 	(void)prctl(PR_SET_CHILD_SUBREAPER, 1);
@@ -643,9 +574,12 @@ int main(int argc, char **argv)
 		is_bad_expected || (rehearse("trial", false) && rehearse("keep", true) &&
 				    rehearse("close", false) && rehearse("deadline", false));
 	if (is_working)
-		test_all(&figures, is_bad_expected ? 9 : is_quick ? 19 : 1);
-	printf("points %u, double crashes %u, injected %u, bad %u\n", figures.points,
-	       figures.doubles, figures.injected, figures.bad);
+		test_all(&figures, stride, pairs ? pairs : stride);
+	if (!crash_host_reset())
+		report_bad(&figures, &(struct run){.mode = "end", .second_role = UNKNOWN},
+			   "the old values could not be brought back");
+	printf("points %u, double crashes %u, injected %u, lies %u, bad %u\n", figures.points,
+	       figures.doubles, figures.injected, figures.lies, figures.bad);
 	if (is_bad_expected)
 		return figures.bad ? 0 : 1;
 	return is_working && !figures.bad ? 0 : 1;

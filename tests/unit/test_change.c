@@ -40,6 +40,13 @@ static const struct step_class count = {.name = "count",
 					.flags = STEP_COUNTED,
 					.path = x_path,
 					.identity = x_identity};
+/* What is in use is no part of its value but of effective(). */
+static const struct step_class pool = {.name = "pool",
+				       .compare = STEP_U64,
+				       .flags = STEP_COUNTED,
+				       .path = x_path,
+				       .identity = x_identity,
+				       .effective = x_effective};
 static const struct step_class lagging = {.name = "lagging",
 					  .compare = STEP_CPULIST,
 					  .flags = STEP_LAGGING,
@@ -227,6 +234,25 @@ static void test_undo_pending(void **state)
 	host_fake_write_becomes(f->host, 1, "3", 0);
 	assert_int_equal(undo(f), 1);
 	assert_int_equal(f->report.steps[0].result, CHANGE_PENDING);
+}
+
+/* Where those in use can be told apart a count that stays is a lie: tried again, and then said. */
+static void test_undo_not_done(void **state)
+{
+	struct fixture *f = *state;
+
+	add(f, &pool, "a", "0", "8");
+	host_fake_file(f->host, "effective/a", "0\n");
+	assert_int_equal(apply(f), 0);
+	host_fake_write_becomes(f->host, 1, "8", 0);
+	assert_int_equal(undo(f), 0);
+	assert_int_equal(f->report.steps[0].result, CHANGE_EXACT);
+	assert_int_equal(apply(f), 0);
+	for (unsigned i = 1; i <= 4; i++)
+		host_fake_write_becomes(f->host, i, "8", 0);
+	assert_int_equal(undo(f), 1);
+	assert_int_equal(f->report.steps[0].result, CHANGE_PARTIAL);
+	assert_non_null(strstr(f->report.steps[0].why, "8 are left"));
 }
 
 static void test_foreign(void **state)
@@ -530,7 +556,7 @@ int main(void)
 		TEST(test_undo_pending),   TEST(test_foreign),	      TEST(test_changed_before),
 		TEST(test_other_object),   TEST(test_retry),	      TEST(test_residue),
 		TEST(test_undo_lied_to),   TEST(test_lagging),	      TEST(test_cancel),
-		TEST(test_any_call_fails),
+		TEST(test_any_call_fails), TEST(test_undo_not_done),
 	};
 
 	return judge(tests, ARRAY_SIZE(tests));

@@ -1,0 +1,143 @@
+/*
+ * Rules of safety.md broken on purpose, one per program: the linker puts a function of this file in
+ * the place of one of jittertop's (-Wl,--wrap), and the crash driver must find that.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/change.h"
+#include "core/host_write.h"
+#include "core/plan_internal.h"
+#include "core/undo.h"
+
+#if defined(MUTATION_UNWRITTEN)
+
+/* The host is written before its undo file is. Scratch hosts only. */
+int __real_undo_write(int dirfd, const struct undo_header *header, const struct plan *plan);
+int __wrap_undo_write(int dirfd, const struct undo_header *header, const struct plan *plan);
+
+static void write_now(const char *tree, const struct plan *plan, unsigned i)
+{
+	char path[512], full[1024], temporary[1024];
+
+	if (plan_step_path(&plan->steps[i], path, sizeof(path)) || plan->steps[i].is_later ||
+	    plan->steps[i].class->write)
+		return;
+	(void)snprintf(full, sizeof(full), "%s%s", tree, path);
+	(void)snprintf(temporary, sizeof(temporary), "%s/.mutant", tree);
+	int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	(void)!write(fd, plan->steps[i].new_value, strlen(plan->steps[i].new_value));
+	(void)close(fd);
+	(void)rename(temporary, full);
+}
+
+int __wrap_undo_write(int dirfd, const struct undo_header *header, const struct plan *plan)
+{
+	for (unsigned i = 0; i < plan->n_steps; i++)
+		write_now(getenv("CRASH_TREE"), plan, i);
+	return __real_undo_write(dirfd, header, plan);
+}
+
+#elif defined(MUTATION_FORGOTTEN)
+
+/* The undo file goes before the values are back. */
+int __real_change_undo(struct host *host, const struct plan *plan, change_progress_fn *progress,
+		       void *arg, struct change_report *ret);
+int __wrap_change_undo(struct host *host, const struct plan *plan, change_progress_fn *progress,
+		       void *arg, struct change_report *ret);
+
+int __wrap_change_undo(struct host *host, const struct plan *plan, change_progress_fn *progress,
+		       void *arg, struct change_report *ret)
+{
+	char path[1024];
+
+	(void)snprintf(path, sizeof(path), "%s/trial-1.undo", getenv("CRASH_RUN"));
+	(void)unlink(path);
+	return __real_change_undo(host, plan, progress, arg, ret);
+}
+
+#elif defined(MUTATION_ORPHAN)
+
+/*
+ * A child writes, as a program that is called would, and is slow. When the guard is killed
+ * meanwhile the lock is free at once, and the child writes after the revert.
+ */
+int __real_host_write(struct host *host, const char *path, const char *text);
+int __wrap_host_write(struct host *host, const char *path, const char *text);
+
+/* As if it had been executed: the lock is close-on-exec. */
+static void close_lock(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+
+	for (const struct dirent *entry = dir ? readdir(dir) : NULL; entry; entry = readdir(dir)) {
+		char target[512];
+		ssize_t len = readlinkat(dirfd(dir), entry->d_name, target, sizeof(target) - 1);
+
+		if (len < 5 || strncmp(target + len - 5, "/lock", 5) != 0)
+			continue;
+		(void)close(atoi(entry->d_name));
+	}
+	if (dir)
+		(void)closedir(dir);
+}
+
+int __wrap_host_write(struct host *host, const char *path, const char *text)
+{
+	const struct timespec slow = {.tv_nsec = 30000000};
+	int status = 0;
+	pid_t child = fork();
+
+	if (child < 0)
+		return -errno;
+	if (child == 0) {
+		close_lock();
+		(void)nanosleep(&slow, NULL);
+		_exit(__real_host_write(host, path, text) ? 1 : 0);
+	}
+	/* System calls to be killed at, as many as a driver that tries each ninth must meet. */
+	for (unsigned i = 0; i < 10; i++)
+		(void)syscall(SYS_getppid);
+	(void)waitpid(child, &status, 0);
+	return status ? -EIO : 0;
+}
+
+#elif defined(MUTATION_UNREAD)
+
+/* What was written is believed, never read back. */
+int __real_step_read(struct host *host, const struct step_class *class, const char *object,
+		     char *buf, size_t size);
+int __wrap_step_read(struct host *host, const struct step_class *class, const char *object,
+		     char *buf, size_t size);
+int __real_host_write(struct host *host, const char *path, const char *text);
+int __wrap_host_write(struct host *host, const char *path, const char *text);
+
+static char believed[PLAN_VALUE_MAX];
+
+int __wrap_host_write(struct host *host, const char *path, const char *text)
+{
+	(void)snprintf(believed, sizeof(believed), "%s", text);
+	return __real_host_write(host, path, text);
+}
+
+int __wrap_step_read(struct host *host, const struct step_class *class, const char *object,
+		     char *buf, size_t size)
+{
+	if (!believed[0])
+		return __real_step_read(host, class, object, buf, size);
+	(void)snprintf(buf, size, "%s", believed);
+	believed[0] = '\0';
+	return 0;
+}
+
+#else
+#error "which mutation?"
+#endif
