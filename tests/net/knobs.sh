@@ -77,16 +77,17 @@ inside() {
 	changes 'generic-receive-offload: on' 'ethtool -k va | grep ^generic-receive' nic_offload@nic:va/gro=on
 	changes 'tx-tcp-segmentation: off' 'ethtool -k va | grep -o "tx-tcp-segmentation.*"' nic_offload@nic:va/tso=off
 	changes 'RX: 2 TX: 3' 'ethtool -l va | sed -n "/^Current/,\$p" | grep "^[RT]X:" | xargs' \
-		"nic_channels@nic:va=rx 2 tx 3"
+		"nic_channels@nic:va=rx 2 tx 3" --confirm nic:va
 
 	# Queues that go take settings along, which nobody wrote: undo brings them back.
 	echo 2 >$sys/queues/rx-3/rps_cpus
 	echo 32 >$sys/queues/rx-3/rps_flow_cnt
 	echo 1 >$sys/queues/tx-3/xps_cpus
-	changes 'rx-0 tx-0' "ls $sys/queues | xargs" "nic_channels@nic:va=rx 1,tx 1"
+	changes 'rx-0 tx-0' "ls $sys/queues | xargs" "nic_channels@nic:va=rx 1,tx 1" --confirm nic:va
 	[ "$(cat $sys/queues/rx-3/rps_cpus $sys/queues/tx-3/xps_cpus | xargs)" = '2 1' ] || fail "RPS and XPS of queue 3"
 
 	refuses 'driver of this interface cannot' nic_coalesce@nic:va/rx-usecs=5
+	refuses 'Say --confirm nic:va' 'nic_channels@nic:va=rx 2'
 	refuses 'at most 4' 'nic_channels@nic:va=rx 9'
 	refuses 'no queue would be left to receive' 'nic_channels@nic:va=rx 0'
 	refuses 'fixed' nic_offload@nic:va/lro=on
