@@ -20,6 +20,10 @@ enum exit_status {
 	EXIT_PARTIAL = 4
 };
 
+/* What --revert-after takes, here and in the dashboard. */
+#define CMD_MIN_REVERT_NS (100 * NSEC_PER_MSEC)
+#define CMD_MAX_REVERT_NS (7 * 24 * 3600 * NSEC_PER_SEC)
+
 /* Handed down by the composition root: nobody else sees the registry of probes/. */
 struct registry {
 	const struct probe *const *probes;

@@ -18,8 +18,6 @@
 #include "tui/cmd_change_internal.h"
 #include "tui/cmd_set_effect.h"
 
-#define MIN_REVERT_NS (100 * NSEC_PER_MSEC)
-#define MAX_REVERT_NS (7 * 24 * 3600 * NSEC_PER_SEC)
 #define MIN_MEASURE_NS (500 * NSEC_PER_MSEC)
 #define MAX_MEASURE_NS (3600 * NSEC_PER_SEC)
 
@@ -146,7 +144,7 @@ static int parse_revert_after(const char *text, struct options *options)
 
 	if (!text[0])
 		return refuse(options, EXIT_USAGE, "set", "--revert-after needs a value: say 30s");
-	if (parse_duration_ns(text, &ns) || ns < MIN_REVERT_NS || ns > MAX_REVERT_NS)
+	if (parse_duration_ns(text, &ns) || ns < CMD_MIN_REVERT_NS || ns > CMD_MAX_REVERT_NS)
 		return refuse(options, EXIT_USAGE, "set",
 			      "--revert-after %s: say 30s, 500ms, 2min, at most 168h", text);
 	options->revert_after_ns = ns;

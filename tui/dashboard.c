@@ -38,6 +38,16 @@ static int take_delay(const char *text, struct dashboard_options *options)
 	return 0;
 }
 
+static int take_revert_after(const char *text, struct dashboard_options *options)
+{
+	uint64_t ns;
+
+	if (parse_duration_ns(text, &ns) < 0 || ns < CMD_MIN_REVERT_NS || ns > CMD_MAX_REVERT_NS)
+		return cmd_usage("--revert-after", "%s: say 30s, 500ms, 2min, at most 168h", text);
+	options->revert_after_ns = ns;
+	return 0;
+}
+
 static int take_view(const char *text, struct dashboard_options *options)
 {
 	if (view_by_name(text) < 0)
@@ -89,6 +99,8 @@ static int take_option(int argc, char **argv, int *i, struct dashboard_options *
 		return value ? take_delay(value, options) : cmd_usage(word, "needs a value");
 	if (match_value("--view", argc, argv, i, &value))
 		return value ? take_view(value, options) : cmd_usage(word, "needs a value");
+	if (match_value("--revert-after", argc, argv, i, &value))
+		return value ? take_revert_after(value, options) : cmd_usage(word, "needs a value");
 	if (match_value("--theme", argc, argv, i, &value)) {
 		options->theme = value;
 		return value ? 0 : cmd_usage(word, "needs a value");

@@ -97,7 +97,7 @@ static void ask_guard(struct dashboard *d, const struct ui_action *action)
 		return;
 	}
 	if (action->type == ACTION_APPLY)
-		r = guard_apply(d->guard, action->plan, 0, &request);
+		r = guard_apply(d->guard, action->plan, d->options.revert_after_ns, &request);
 	else if (action->type == ACTION_KEEP)
 		r = guard_keep(d->guard, action->id);
 	else if (action->type == ACTION_UNDO)

@@ -14,6 +14,7 @@
 
 struct dashboard_options {
 	uint64_t period_ns;
+	uint64_t revert_after_ns; /* of every trial, exactly; 0: 120 s without a key */
 	const char *theme, *view;
 	bool is_ascii, has_measure, has_mouse;
 };

@@ -59,6 +59,8 @@ static void print_help(void)
 	      "               --no-color       as NO_COLOR=1\n"
 	      "               --version, --help\n"
 	      "dashboard:     -d, --delay SECONDS   refresh period (default 1)\n"
+	      "               --revert-after DUR    trials end then, keys or not (default: 2 min "
+	      "without a key)\n"
 	      "               --theme NAME, --ascii, --view NAME, --no-measure, --no-mouse\n"
 	      "\n"
 	      "exit status: 0 done, 1 failed, 2 usage, 3 threshold exceeded, 4 partly applied or "

@@ -32,7 +32,7 @@ _jittertop() {
 	local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
 	local commands='snapshot probe knobs set status keep undo restore export capture'
 	local everywhere='--root --topology --read-only --no-color --version --help'
-	local dashboard='--delay --theme --ascii --view --no-measure --no-mouse'
+	local dashboard='--delay --revert-after --theme --ascii --view --no-measure --no-mouse'
 	local word command=''
 
 	COMPREPLY=()
