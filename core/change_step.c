@@ -184,8 +184,10 @@ bool change_has_ended(const struct plan_step *step, int err, struct change_step_
 {
 	bool may_end = step->class->flags & STEP_MAY_END;
 	bool is_gone = errno_is_absent(-err);
+	/* -ESTALE alone would also be a value that somebody else changed: that is no end. */
+	bool is_another = err == -ESTALE && report->result == CHANGE_GONE;
 
-	if (!(may_end && (err == -ESTALE || is_gone)) &&
+	if (!(may_end && (is_another || is_gone)) &&
 	    !(step->class->flags & STEP_OPTIONAL && is_gone))
 		return false;
 	(void)change_step_say(report, CHANGE_NOTHING, 0, "%.64s has ended", step->object);

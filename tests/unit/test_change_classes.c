@@ -332,6 +332,19 @@ static void test_latency(void **state)
 	assert_int_equal(us, 100);
 }
 
+/* Somebody else moved the thread since the preview: that is no end of it, and is said. */
+static void test_thread_changed(void **state)
+{
+	struct fixture *f = *state;
+
+	add(f, &thread, "thread:7", "1");
+	host_fake_file(f->host, "fake/thread/7/affinity", "2\n");
+	assert_int_equal(change_check(f->host, &f->plan, &f->report), -ESTALE);
+	assert_int_equal(change_apply(f->host, &f->plan, NULL, NULL, &f->report), -ESTALE);
+	assert_int_equal(f->report.steps[0].result, CHANGE_REFUSED);
+	assert_non_null(strstr(f->report.steps[0].why, "changed by somebody else"));
+}
+
 /* A live host that was not armed refuses at every door, before it looks at anything. */
 static void test_not_armed(void **state)
 {
@@ -365,7 +378,7 @@ int main(void)
 		TEST(test_made_later),	    TEST(test_dead_after), TEST(test_later_foreign),
 		TEST(test_later_surprised), TEST(test_populated),  TEST(test_thread),
 		TEST(test_thread_ends),	    TEST(test_schedule),   TEST(test_latency),
-		TEST(test_not_armed),
+		TEST(test_thread_changed),  TEST(test_not_armed),
 	};
 
 	return _cmocka_run_group_tests("change_classes", tests, ARRAY_SIZE(tests), NULL, NULL);
