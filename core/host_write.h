@@ -17,6 +17,7 @@
 #define JT_CORE_HOST_WRITE_H
 
 #include "core/host.h"
+#include "core/host_bus.h"
 
 struct host_netlink_request;
 struct host_unix_options;
@@ -62,6 +63,13 @@ int host_write_ioctl_ethtool(struct host *host, const char *ifname, void *buf,
 ssize_t host_write_unix(struct host *host, const char *path,
 			const struct host_unix_options *options, const char *request, char *reply,
 			size_t size) _must_check_;
+
+/* One property of a unit, through systemd and until the next boot only (SetUnitProperties with
+ * runtime = true), so that its record and the control group agree; values and errors: host_bus.h.
+ * systemd writes the control group a moment after its answer. -EINVAL: a property that only shows.
+ */
+int host_write_bus(struct host *host, const char *unit, enum host_bus_property property,
+		   const char *value) _must_check_;
 
 /* PM QoS: asks that no CPU needs longer than this to wake (us, 0 and more), by an fd of
  * /dev/cpu_dma_latency that the host holds until it is closed
