@@ -149,6 +149,9 @@ struct guard_who {
 };
 _Noreturn void guard_process_run(const struct guard_options *options, const struct guard_who *who,
 				 int program_fd, int sleeper_fd);
+/* To whoever asked alone: nothing of it shows elsewhere. */
+void guard_process_answer(struct guard_process *guard, const struct guard_origin *origin,
+			  struct guard_event *event);
 void guard_process_send(struct guard_process *guard, const struct guard_origin *origin,
 			struct guard_event *event);
 void guard_process_done(struct guard_process *guard, const struct guard_origin *origin, int result,

@@ -116,16 +116,22 @@ static int origin_fd(const struct guard_process *guard, const struct guard_origi
 	return client->serial == origin->serial ? client->fd : -1;
 }
 
-/* To whoever asked, and to the program whose screen shows it. A reader who does not read loses
- * events; the guard never waits for anybody. */
-void guard_process_send(struct guard_process *guard, const struct guard_origin *origin,
-			struct guard_event *event)
+void guard_process_answer(struct guard_process *guard, const struct guard_origin *origin,
+			  struct guard_event *event)
 {
 	int fd = origin_fd(guard, origin);
 
 	event->request = origin->request;
 	if (fd >= 0)
 		(void)!wire_send_event(fd, event);
+}
+
+/* To whoever asked, and to the program whose screen shows it. A reader who does not read loses
+ * events; the guard never waits for anybody. */
+void guard_process_send(struct guard_process *guard, const struct guard_origin *origin,
+			struct guard_event *event)
+{
+	guard_process_answer(guard, origin, event);
 	if (origin->slot < 0 || guard->program_fd < 0)
 		return;
 	event->request = 0;

@@ -146,7 +146,8 @@ void guard_stack_refuse(struct guard_process *guard, const struct guard_origin *
 	event->id = id;
 	event->transaction = TRANSACTION_REFUSED;
 	(void)snprintf(event->text, sizeof(event->text), "%s", text);
-	guard_process_send(guard, origin, event);
+	/* Nothing happened: the screen of another program is not the place to say so. */
+	guard_process_answer(guard, origin, event);
 	guard_process_done(guard, origin, err, text);
 }
 

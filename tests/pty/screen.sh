@@ -4,8 +4,9 @@
 irq='' old='' name='' target=''
 
 t() { tmux -L "$socket" "$@"; }
+look() { t capture-pane -p 2>/dev/null; }
 screen() { echo "--- $1" && t capture-pane -p; }
-shows() { t capture-pane -p | grep -Eq -- "$1"; }
+shows() { look | grep -Eq -- "$1"; }
 affinity() { cat "/proc/irq/$irq/smp_affinity_list"; }
 has_affinity() { [ "$(affinity)" = "$1" ]; }
 
