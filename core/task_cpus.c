@@ -14,7 +14,7 @@ int task_cpus_parse(const char *status, struct cpuset *ret)
 	/* At the beginning of a line: the name of a task is free text above it. */
 	while (line && strncmp(line, key, sizeof(key) - 1) != 0) {
 		line = strchr(line, '\n');
-		line += line != NULL;
+		line = line ? line + 1 : NULL;
 	}
 	if (!line)
 		return -EINVAL;
