@@ -65,7 +65,7 @@ struct guard_event {
 	uint64_t id;	  /* transaction */
 	enum transaction_state transaction;
 	/* Trial: when it is taken back; 0: none. After guard_touch() the TRIAL events of the stack
-	 * come again with the new deadline, at most once a second. */
+	 * come again with the new deadline, at most once a second, without plan and report. */
 	uint64_t deadline_boottime_ns;
 	uint64_t start_ns,
 		end_ns; /* CLOCK_MONOTONIC: first write, last read-back of the apply or the undo */
@@ -121,7 +121,9 @@ struct guard_status {
 	pid_t holder;	/* 0: unknown */
 	struct guard_transaction {
 		uint64_t id;
-		enum transaction_state state; /* trial or kept; RESIDUE: a damaged file */
+		/* Trial or kept. Residue: taken back in part only; without plan: a damaged file. */
+		enum transaction_state state;
+		int64_t set_wall_s; /* seconds since 1970: when it was applied; 0: unknown */
 		uint64_t deadline_boottime_ns;
 		struct undo_header *header;
 		struct plan *plan; /* NULL when damaged */
@@ -129,6 +131,9 @@ struct guard_status {
 	size_t n_transactions;
 };
 int guard_status_read(const struct guard_options *options, struct guard_status *ret) _must_check_;
+/* The files only, no guard is asked and waited for: deadlines are those of the beginning. */
+int guard_status_read_files(const struct guard_options *options,
+			    struct guard_status *ret) _must_check_;
 void guard_status_done(struct guard_status *status);
 
 /* What an outside command did, one per transaction, newest first. */

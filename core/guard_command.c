@@ -21,8 +21,8 @@ static void add_transaction(struct guard_status *status, const struct guard_stor
 	struct guard_transaction *mine;
 	_cleanup_(plan_freep) struct plan *plan = plan_new();
 	_cleanup_(freep) struct undo_header *header = xcalloc(1, sizeof(*header));
-	int err = undo_read(store->dirfd, entry->id, entry->is_kept, store->options->classes,
-			    header, plan);
+	enum undo_kind kind = undo_kind_of(entry->is_kept, entry->is_residue);
+	int err = undo_read(store->dirfd, entry->id, kind, store->options->classes, header, plan);
 
 	if (err == -ENOENT)
 		return; /* done with since the listing */
@@ -31,12 +31,14 @@ static void add_transaction(struct guard_status *status, const struct guard_stor
 	mine = &status->transactions[status->n_transactions++];
 	memset(mine, 0, sizeof(*mine));
 	mine->id = entry->id;
-	mine->state = err	       ? TRANSACTION_RESIDUE
-		      : entry->is_kept ? TRANSACTION_KEPT
-				       : TRANSACTION_TRIAL;
+	mine->state = err || entry->is_residue ? TRANSACTION_RESIDUE
+		      : entry->is_kept	       ? TRANSACTION_KEPT
+					       : TRANSACTION_TRIAL;
 	if (err)
 		return;
-	mine->deadline_boottime_ns = entry->is_kept ? 0 : header->deadline_boottime_ns;
+	mine->deadline_boottime_ns =
+		mine->state != TRANSACTION_TRIAL ? 0 : header->deadline_boottime_ns;
+	mine->set_wall_s = undo_time(store->dirfd, entry->id, kind);
 	mine->header = header;
 	mine->plan = plan;
 	header = NULL;
@@ -49,8 +51,14 @@ static void update_transaction(void *arg, const struct guard_event *event)
 	struct guard_status *status = arg;
 
 	for (size_t i = 0; i < status->n_transactions; i++) {
-		if (status->transactions[i].id == event->id)
-			status->transactions[i].deadline_boottime_ns = event->deadline_boottime_ns;
+		struct guard_transaction *mine = &status->transactions[i];
+
+		if (mine->id != event->id)
+			continue;
+		mine->deadline_boottime_ns = event->deadline_boottime_ns;
+		/* Its file is a trial's still, for another attempt. */
+		if (event->transaction == TRANSACTION_RESIDUE)
+			mine->state = TRANSACTION_RESIDUE;
 	}
 }
 
@@ -70,7 +78,7 @@ static void ask_guard(const struct guard_options *options, struct guard_status *
 	guard_close(guard);
 }
 
-int guard_status_read(const struct guard_options *options, struct guard_status *ret)
+static int read_status(const struct guard_options *options, bool may_ask, struct guard_status *ret)
 {
 	struct guard_store store;
 	struct undo_list list;
@@ -90,12 +98,22 @@ int guard_status_read(const struct guard_options *options, struct guard_status *
 		for (size_t i = 0; i < list.n; i++)
 			add_transaction(&status, &store, &list.entries[i]);
 		undo_list_done(&list);
-		if (status.is_locked && status.n_transactions)
+		if (may_ask && status.is_locked && status.n_transactions)
 			ask_guard(options, &status);
 		*ret = status;
 	}
 	guard_store_close(&store);
 	return err;
+}
+
+int guard_status_read(const struct guard_options *options, struct guard_status *ret)
+{
+	return read_status(options, true, ret);
+}
+
+int guard_status_read_files(const struct guard_options *options, struct guard_status *ret)
+{
+	return read_status(options, false, ret);
 }
 
 void guard_status_done(struct guard_status *status)
@@ -202,7 +220,7 @@ static uint64_t later_overlap(struct guard_store *store, const struct undo_list 
 
 	for (size_t i = at + 1; i < list->n; i++) {
 		if (list->entries[i].is_kept &&
-		    !guard_store_read(store, list->entries[i].id, true, &header, other) &&
+		    !guard_store_read(store, list->entries[i].id, UNDO_KEPT, &header, other) &&
 		    plan_overlaps(plan, other))
 			return list->entries[i].id;
 	}
@@ -217,7 +235,9 @@ static int undo_kept(struct guard_store *store, const struct undo_list *list, si
 	struct undo_header header;
 	bool has_file;
 	uint64_t id = list->entries[at].id;
-	int err = guard_store_read(store, id, true, &header, plan);
+	int err = guard_store_read(
+		store, id, undo_kind_of(list->entries[at].is_kept, list->entries[at].is_residue),
+		&header, plan);
 
 	if (err) {
 		(void)snprintf(
@@ -250,7 +270,10 @@ static int undo_kept_ones(struct guard_store *store, uint64_t id, bool is_all, s
 		return err;
 	}
 	for (size_t i = list.n; i-- > 0;) {
-		if (!list.entries[i].is_kept || (id && list.entries[i].id != id))
+		const struct undo_entry *entry = &list.entries[i];
+
+		if (id ? entry->id != id || (!entry->is_kept && !entry->is_residue)
+		       : !entry->is_kept)
 			continue;
 		err = undo_kept(store, &list, i, seen, why, why_size);
 		if (err)
@@ -322,6 +345,13 @@ int guard_command_restore(const struct guard_options *options, guard_outcome_fn 
 	if (err < 0)
 		(void)snprintf(why, why_size, "the run directory cannot be read: %s",
 			       strerror(-err));
+	if (err >= 0 && store.is_read_only) {
+		(void)snprintf(why, why_size,
+			       "%s is read-only: values were put back, but their undo files stay: "
+			       "mount it writable and run `jittertop restore` again",
+			       options->run_dir ? options->run_dir : JT_RUNDIR);
+		err = -EROFS;
+	}
 	guard_store_close(&store);
 	return err;
 }

@@ -383,6 +383,12 @@ static void take_charge(struct guard_process *guard)
 		set_state(guard, GUARD_ABSENT, why);
 		return;
 	}
+	if (guard->store.is_read_only) {
+		set_state(guard, GUARD_ABSENT,
+			  "the run directory is read-only, so that no undo file can be written: "
+			  "mount it writable");
+		return;
+	}
 	if (guard_open_host(guard->options, &guard->peek))
 		guard->peek = NULL;
 	guard->timer_fd = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);

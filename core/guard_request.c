@@ -47,7 +47,10 @@ static void do_apply(struct guard_process *guard, struct guard_queued *queued)
 	int err = guard_store_next_id(&guard->store, &id);
 	if (err) {
 		guard_stack_refuse(guard, &queued->origin, 0, err,
-				   "the run directory cannot be read");
+				   err == -EOVERFLOW
+					   ? "no number is left: the run directory has a file "
+					     "with 4294967295 in its name: remove it"
+					   : "the run directory cannot be read");
 		return;
 	}
 
@@ -128,11 +131,11 @@ static void do_keep(struct guard_process *guard, const struct guard_queued *queu
 	guard_stack_drop(guard, entry);
 }
 
-/* A kept transaction as an entry that is wanted back. */
-static int load_kept(struct guard_process *guard, uint64_t id)
+/* A kept transaction, or residue, as an entry that is wanted back. */
+static int load(struct guard_process *guard, uint64_t id, enum undo_kind kind)
 {
 	struct guard_entry *entry = xcalloc(1, sizeof(*entry));
-	int err = guard_store_read(&guard->store, id, true, &entry->header, &entry->applied.plan);
+	int err = guard_store_read(&guard->store, id, kind, &entry->header, &entry->applied.plan);
 
 	if (!err && guard->n_entries + 1 >= GUARD_MAX_OPEN)
 		err = -ENOSPC;
@@ -159,7 +162,8 @@ static uint64_t later_kept(struct guard_process *guard, const struct plan *plan,
 		return 0;
 	for (size_t i = list.n; i-- > 0 && list.entries[i].id > id;) {
 		if (list.entries[i].is_kept &&
-		    !guard_store_read(&guard->store, list.entries[i].id, true, &header, other) &&
+		    !guard_store_read(&guard->store, list.entries[i].id, UNDO_KEPT, &header,
+				      other) &&
 		    plan_overlaps(plan, other))
 			found = list.entries[i].id;
 	}
@@ -192,7 +196,9 @@ static int want_one_back(struct guard_process *guard, uint64_t *id, char *text, 
 	if (!entry) {
 		if (!*id)
 			*id = newest_kept(guard);
-		err = *id ? load_kept(guard, *id) : -ENOENT;
+		err = *id ? load(guard, *id, UNDO_KEPT) : -ENOENT;
+		if (err == -ENOENT && *id)
+			err = load(guard, *id, UNDO_RESIDUE);
 		entry = err ? NULL : guard_stack_find(guard, *id);
 	}
 	if (!entry) {
@@ -210,7 +216,7 @@ static int want_one_back(struct guard_process *guard, uint64_t *id, char *text, 
 			       "transaction %llu, kept, changed the same after it: undo that one "
 			       "first",
 			       (unsigned long long)other);
-		if (entry->header.is_kept)
+		if (entry->header.is_kept || entry->header.is_residue)
 			guard_stack_drop(guard, entry);
 		return -EBUSY;
 	}
@@ -228,7 +234,7 @@ static void want_all_back(struct guard_process *guard, bool with_kept)
 		return;
 	for (size_t i = 0; i < list.n; i++) {
 		if (list.entries[i].is_kept && !guard_stack_find(guard, list.entries[i].id))
-			(void)load_kept(guard, list.entries[i].id);
+			(void)load(guard, list.entries[i].id, UNDO_KEPT);
 	}
 	undo_list_done(&list);
 }

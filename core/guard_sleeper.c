@@ -112,7 +112,7 @@ static bool has_trials(const struct guard_store *store)
 	if (undo_list(store->dirfd, &list))
 		return true;
 	for (size_t i = 0; i < list.n; i++)
-		has_any |= !list.entries[i].is_kept;
+		has_any |= !list.entries[i].is_kept && !list.entries[i].is_residue;
 	undo_list_done(&list);
 	return has_any;
 }

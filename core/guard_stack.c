@@ -298,7 +298,7 @@ static void file_undone(struct guard_process *guard, struct guard_job *job)
 		guard_process_send(guard, &guard->current, &job->result);
 	if (!entry)
 		return;
-	if (job->has_file && !entry->header.is_kept) {
+	if (job->has_file && !entry->header.is_kept && !entry->header.is_residue) {
 		entry->is_residue = true;
 		entry->is_wanted_back = false;
 		entry->applied.transaction = TRANSACTION_RESIDUE;
@@ -330,13 +330,21 @@ void guard_stack_notice_deadlines(struct guard_process *guard)
 	if (now - guard->last_notice_ns < NSEC_PER_SEC)
 		return;
 	guard->last_notice_ns = now;
+	_cleanup_(guard_event_freep) struct guard_event *event = guard_event_new();
+	event->type = GUARD_EVENT_TRANSACTION;
+	event->state = guard->state;
+	event->transaction = TRANSACTION_TRIAL;
 	for (unsigned i = 0; i < guard->n_entries; i++) {
 		struct guard_entry *entry = guard->entries[i];
 
 		if (entry->header.is_kept || entry->exact_deadline_ns || entry->is_residue)
 			continue;
 		entry->applied.deadline_boottime_ns = guard_stack_entry_deadline(guard, entry);
-		guard_process_send(guard, &entry->origin, &entry->applied);
+		/* The deadline only: a plan of thousands of steps is not sent every second. */
+		event->id = entry->header.id;
+		event->deadline_boottime_ns = entry->applied.deadline_boottime_ns;
+		memcpy(event->text, entry->applied.text, sizeof(event->text));
+		guard_process_send(guard, &entry->origin, event);
 	}
 }
 

@@ -193,6 +193,10 @@ int guard_store_lock(struct guard_store *store, unsigned patience_ms, pid_t *ret
 		_cleanup_(fd_closep) int fd = openat(
 			store->dirfd, lock_name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 
+		if (fd < 0 && errno == EROFS) {
+			store->is_read_only = true;
+			fd = openat(store->dirfd, lock_name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+		}
 		if (fd < 0 && errno != EINTR)
 			return -errno;
 		if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0 && is_current(store, fd) &&
@@ -282,23 +286,28 @@ static void event_say_first(struct guard_event *event)
 	}
 }
 
-int guard_store_read(struct guard_store *store, uint64_t id, bool is_kept,
+int guard_store_read(struct guard_store *store, uint64_t id, enum undo_kind kind,
 		     struct undo_header *ret_header, struct plan *ret_plan)
 {
 	int err = -EIO;
 
 	for (unsigned i = 0; i < READ_ATTEMPTS && err && err != -EBADMSG && err != -ENOENT; i++)
-		err = undo_read(store->dirfd, id, is_kept, store->options->classes, ret_header,
+		err = undo_read(store->dirfd, id, kind, store->options->classes, ret_header,
 				ret_plan);
 	return err;
 }
 
-static void remove_file(struct guard_store *store, const struct undo_header *header)
+/* Over: removed, or as residue put where nobody replays it but the user sees it. Residue that was
+ * looked at again on the user's word is over, too. */
+static void settle_file(struct guard_store *store, const struct undo_header *header, bool residue)
 {
+	enum undo_kind kind = undo_kind_of(header->is_kept, header->is_residue);
 	int err = -EIO;
 
+	if (residue && kind != UNDO_RESIDUE && !undo_leave_residue(store->dirfd, header->id, kind))
+		return;
 	for (unsigned i = 0; i < READ_ATTEMPTS && err && err != -ENOENT; i++)
-		err = undo_remove(store->dirfd, header->id, header->is_kept);
+		err = undo_remove(store->dirfd, header->id, kind);
 	if (err && err != -ENOENT)
 		guard_log(store->options, "transaction %llu: its undo file cannot be removed: %s",
 			  (unsigned long long)header->id, strerror(-err));
@@ -337,7 +346,7 @@ void guard_store_undo(struct guard_store *store, const struct undo_header *heade
 			has_file = true;
 	}
 	if (!has_file)
-		remove_file(store, header);
+		settle_file(store, header, residue);
 	if (residue) {
 		event_say_first(ret);
 		log_residue(store, ret);
@@ -409,19 +418,20 @@ static int recover_one(struct guard_store *store, const struct undo_entry *entry
 	_cleanup_(guard_event_freep) struct guard_event *event = guard_event_new();
 	struct undo_header header;
 	bool has_file;
-	int err = guard_store_read(store, entry->id, entry->is_kept, &header, plan);
+	enum undo_kind kind = undo_kind_of(entry->is_kept, entry->is_residue);
+	int err = guard_store_read(store, entry->id, kind, &header, plan);
 
 	if (err) {
-		if (!entry->is_kept)
+		if (kind == UNDO_TRIAL)
 			report_damaged(store, entry->id, err, fn, arg);
-		return !entry->is_kept;
+		return kind == UNDO_TRIAL;
 	}
 	if (strcmp(header.boot_id, store->boot_id) != 0) {
 		/* The reboot has put every value back; this one's objects may be others. */
-		(void)!undo_archive(store->dirfd, entry->id, entry->is_kept);
+		(void)!undo_archive(store->dirfd, entry->id, kind);
 		return 0;
 	}
-	if (entry->is_kept)
+	if (kind != UNDO_TRIAL)
 		return 0;
 	guard_store_undo(store, &header, plan, NULL, NULL, event, &has_file);
 	guard_log(store->options, "transaction %llu (%s): left by a dead instance, %s",

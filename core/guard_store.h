@@ -13,7 +13,8 @@ struct guard_store {
 	const struct guard_options *options;
 	struct host *host; /* the one that is written; owned */
 	char boot_id[40];
-	uint64_t last_id; /* the highest transaction id ever given, from the lock file */
+	bool is_read_only; /* the directory: values are put back, but no file can be written */
+	uint64_t last_id;  /* the highest transaction id ever given, from the lock file */
 };
 
 /* Opens the run directory; may_create makes it when it is missing. It must be a directory of ours
@@ -41,12 +42,13 @@ int guard_store_recover(struct guard_store *store, guard_outcome_fn *fn, void *a
 void guard_store_apply(struct guard_store *store, const struct undo_header *header,
 		       const struct plan *plan, change_progress_fn *progress, void *arg,
 		       struct guard_event *ret, bool *ret_has_file);
-/* *ret_has_file: a write failed, the file stays for another attempt. */
+/* *ret_has_file: a write failed, the file stays for another attempt. What is left otherwise is
+ * remembered as residue-N.undo; undoing that one ends with it. */
 void guard_store_undo(struct guard_store *store, const struct undo_header *header,
 		      const struct plan *plan, change_progress_fn *progress, void *arg,
 		      struct guard_event *ret, bool *ret_has_file);
 /* undo_read() that rides out passing errors. */
-int guard_store_read(struct guard_store *store, uint64_t id, bool is_kept,
+int guard_store_read(struct guard_store *store, uint64_t id, enum undo_kind kind,
 		     struct undo_header *ret_header, struct plan *ret_plan) _must_check_;
 
 /* A line for the system log; never blocks. */

@@ -14,7 +14,14 @@
 #include "core/undo_internal.h"
 
 static const char trial_prefix[] = "trial-", kept_prefix[] = "kept-", old_prefix[] = "old-",
-		  temporary_prefix[] = "tmp-", suffix[] = ".undo";
+		  temporary_prefix[] = "tmp-", residue_prefix[] = "residue-", suffix[] = ".undo";
+
+static const char *prefix_of(enum undo_kind kind)
+{
+	return kind == UNDO_RESIDUE ? residue_prefix
+	       : kind == UNDO_KEPT  ? kept_prefix
+				    : trial_prefix;
+}
 
 static void file_name(char *buf, size_t size, const char *prefix, uint64_t id)
 {
@@ -128,7 +135,7 @@ static int read_text(int dirfd, const char *name, char **ret_text, size_t *ret_l
 	return 0;
 }
 
-int undo_read(int dirfd, uint64_t id, bool is_kept, const struct step_class *const *classes,
+int undo_read(int dirfd, uint64_t id, enum undo_kind kind, const struct step_class *const *classes,
 	      struct undo_header *ret_header, struct plan *ret_plan)
 {
 	char name[64];
@@ -137,7 +144,7 @@ int undo_read(int dirfd, uint64_t id, bool is_kept, const struct step_class *con
 	struct undo_header header;
 	size_t len;
 
-	file_name(name, sizeof(name), is_kept ? kept_prefix : trial_prefix, id);
+	file_name(name, sizeof(name), prefix_of(kind), id);
 	int err = read_text(dirfd, name, &text, &len);
 	if (!err)
 		err = undo_parse(text, len, classes, &header, plan);
@@ -145,7 +152,8 @@ int undo_read(int dirfd, uint64_t id, bool is_kept, const struct step_class *con
 		return err;
 	if (header.id != id)
 		return -EBADMSG;
-	header.is_kept = is_kept; /* the name is the commit point, not the text */
+	header.is_residue = kind == UNDO_RESIDUE;
+	header.is_kept = kind == UNDO_KEPT; /* the name is the commit point, not the text */
 	*ret_header = header;
 	plan_move(ret_plan, plan);
 	return 0;
@@ -155,15 +163,24 @@ int undo_read(int dirfd, uint64_t id, bool is_kept, const struct step_class *con
  * Removing and renaming are not undone when the directory cannot be synced: what a power failure
  * could bring back then belongs to another boot and is archived, never replayed.
  */
-int undo_remove(int dirfd, uint64_t id, bool is_kept)
+int undo_remove(int dirfd, uint64_t id, enum undo_kind kind)
 {
 	char name[64];
 
-	file_name(name, sizeof(name), is_kept ? kept_prefix : trial_prefix, id);
+	file_name(name, sizeof(name), prefix_of(kind), id);
 	if (unlinkat(dirfd, name, 0) < 0)
 		return -errno;
 	(void)fsync(dirfd);
 	return 0;
+}
+
+int64_t undo_time(int dirfd, uint64_t id, enum undo_kind kind)
+{
+	char name[64];
+	struct stat st;
+
+	file_name(name, sizeof(name), prefix_of(kind), id);
+	return fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) ? 0 : (int64_t)st.st_mtime;
 }
 
 static int rename_file(int dirfd, const char *from_prefix, const char *to_prefix, uint64_t id)
@@ -183,9 +200,14 @@ int undo_keep(int dirfd, uint64_t id)
 	return rename_file(dirfd, trial_prefix, kept_prefix, id);
 }
 
-int undo_archive(int dirfd, uint64_t id, bool is_kept)
+int undo_leave_residue(int dirfd, uint64_t id, enum undo_kind kind)
 {
-	return rename_file(dirfd, is_kept ? kept_prefix : trial_prefix, old_prefix, id);
+	return rename_file(dirfd, prefix_of(kind), residue_prefix, id);
+}
+
+int undo_archive(int dirfd, uint64_t id, enum undo_kind kind)
+{
+	return rename_file(dirfd, prefix_of(kind), old_prefix, id);
 }
 
 static bool is_file_damaged(int dirfd, const char *name)
@@ -228,12 +250,15 @@ static void list_one(int dirfd, const char *name, void *arg)
 	struct undo_list *list = arg;
 	uint64_t id;
 	bool is_kept = name_to_id(name, kept_prefix, &id);
+	bool is_residue = !is_kept && name_to_id(name, residue_prefix, &id);
 
-	if (!is_kept && !name_to_id(name, trial_prefix, &id))
+	if (!is_kept && !is_residue && !name_to_id(name, trial_prefix, &id))
 		return;
 	list->entries = xrealloc(list->entries, (list->n + 1) * sizeof(*list->entries));
-	list->entries[list->n++] = (struct undo_entry){
-		.id = id, .is_kept = is_kept, .is_damaged = is_file_damaged(dirfd, name)};
+	list->entries[list->n++] = (struct undo_entry){.id = id,
+						       .is_kept = is_kept,
+						       .is_residue = is_residue,
+						       .is_damaged = is_file_damaged(dirfd, name)};
 }
 
 static int compare_entries(const void *a, const void *b)
@@ -270,7 +295,7 @@ static void highest_id(int dirfd, const char *name, void *arg)
 
 	(void)dirfd;
 	if ((name_to_id(name, trial_prefix, &id) || name_to_id(name, kept_prefix, &id) ||
-	     name_to_id(name, old_prefix, &id)) &&
+	     name_to_id(name, residue_prefix, &id) || name_to_id(name, old_prefix, &id)) &&
 	    id > *highest)
 		*highest = id;
 }

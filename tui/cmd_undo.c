@@ -5,9 +5,11 @@
 #include <json-c/json.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "core/parse.h"
 #include "tui/cmd_change_internal.h"
+#include "tui/contested.h"
 
 struct words {
 	bool is_json, is_all, has_id;
@@ -49,7 +51,9 @@ static int finish(const char *what, struct outcomes *outcomes, int result, const
 	if (result < 0)
 		return cmd_error(what, "%s", why[0] ? why : strerror(-result));
 	if (result > 0) {
-		(void)cmd_error(what, "not everything is as it was: see above");
+		(void)cmd_error(what,
+				"not everything is as it was: `jittertop status` lists what is "
+				"left and what to do");
 		return EXIT_PARTIAL;
 	}
 	return status;
@@ -127,45 +131,31 @@ static uint64_t remaining_ns(const struct context *context,
 						       : 0;
 }
 
-/* The object was changed by us again: by a later step, or a later transaction. */
-static bool is_superseded(const struct guard_status *status, const struct guard_transaction *mine,
-			  const struct plan_step *step)
+static void format_set_at(const struct guard_transaction *mine, char *buf, size_t size)
 {
-	if (plan_find(mine->plan, step->class, step->object) != step)
-		return true;
-	for (size_t i = 0; i < status->n_transactions; i++) {
-		const struct guard_transaction *other = &status->transactions[i];
+	time_t at = (time_t)mine->set_wall_s;
+	struct tm tm;
 
-		if (other->id > mine->id && other->plan &&
-		    plan_find(other->plan, step->class, step->object))
-			return true;
-	}
-	return false;
-}
-
-/* A kept value that somebody changed since; false: it is as it was set, cannot be read, or is a
- * count of which fewer came. */
-static bool is_contested(const struct context *context, const struct guard_status *status,
-			 const struct guard_transaction *mine, const struct plan_step *step,
-			 char *now, size_t size)
-{
-	return mine->state == TRANSACTION_KEPT && !(step->class->flags & STEP_COUNTED) &&
-	       !is_superseded(status, mine, step) &&
-	       !step_present(context->host, step, now, size) && strcmp(now, step->new_value) != 0;
+	if (!mine->set_wall_s || !localtime_r(&at, &tm) || !strftime(buf, size, "%F %T", &tm))
+		(void)snprintf(buf, size, "?");
 }
 
 static void print_contested(const struct context *context, const struct guard_status *status,
 			    const struct guard_transaction *mine)
 {
-	char now[PLAN_VALUE_MAX];
+	char now[PLAN_VALUE_MAX], owner[512], at[32];
 
+	format_set_at(mine, at, sizeof(at));
 	for (unsigned i = 0; i < mine->plan->n_steps; i++) {
 		const struct plan_step *step = &mine->plan->steps[i];
 
-		if (is_contested(context, status, mine, step, now, sizeof(now)))
-			printf("  contested: %s is %s now, set by us to %s: `jittertop knobs %s` "
-			       "names who else writes it\n",
-			       step->object, now, step->new_value, step->object);
+		if (!contested_step(context->host, status, mine, step, now, sizeof(now)))
+			continue;
+		bool has_owner = contested_owner(context->host, context->registry->knobs, step,
+						 owner, sizeof(owner));
+		printf("  contested: %s is %s now, set by us to %s at %s; %s%s\n", step->object,
+		       now, step->new_value, at, has_owner ? "likely " : "",
+		       has_owner ? owner : "who changed it is not known");
 	}
 }
 
@@ -174,20 +164,78 @@ static struct json_object *contested_json(const struct context *context,
 					  const struct guard_transaction *mine)
 {
 	struct json_object *list = json_object_new_array();
-	char now[PLAN_VALUE_MAX];
+	char now[PLAN_VALUE_MAX], owner[512];
 
 	for (unsigned i = 0; i < mine->plan->n_steps; i++) {
 		const struct plan_step *step = &mine->plan->steps[i];
 
-		if (!is_contested(context, status, mine, step, now, sizeof(now)))
+		if (!contested_step(context->host, status, mine, step, now, sizeof(now)))
 			continue;
+		bool has_owner = contested_owner(context->host, context->registry->knobs, step,
+						 owner, sizeof(owner));
 		struct json_object *one = json_object_new_object();
 		json_object_object_add(one, "object", json_object_new_string(step->object));
 		json_object_object_add(one, "set", json_object_new_string(step->new_value));
 		json_object_object_add(one, "now", json_object_new_string(now));
+		json_object_object_add(one, "owner",
+				       has_owner ? json_object_new_string(owner) : NULL);
 		json_object_array_add(list, one);
 	}
 	return list;
+}
+
+static void print_residue(const struct context *context, const struct guard_transaction *mine)
+{
+	char why[1024];
+	bool is_left = false;
+
+	for (unsigned i = 0; i < mine->plan->n_steps; i++) {
+		if (!contested_residue(context->host, &mine->plan->steps[i], why, sizeof(why)))
+			continue;
+		is_left = true;
+		printf("  not taken back: %s\n", why);
+	}
+	if (is_left)
+		printf("  put back by hand what you want back, then say `jittertop undo %llu`: it "
+		       "tries again and forgets what belongs to others\n",
+		       (unsigned long long)mine->id);
+	else
+		printf("  all is as before by now: `jittertop undo %llu` ends it\n",
+		       (unsigned long long)mine->id);
+}
+
+static struct json_object *residue_json(const struct context *context,
+					const struct guard_transaction *mine)
+{
+	struct json_object *list = json_object_new_array();
+	char why[1024];
+
+	for (unsigned i = 0; mine->state == TRANSACTION_RESIDUE && i < mine->plan->n_steps; i++) {
+		const struct plan_step *step = &mine->plan->steps[i];
+
+		if (!contested_residue(context->host, step, why, sizeof(why)))
+			continue;
+		struct json_object *one = json_object_new_object();
+		json_object_object_add(one, "object", json_object_new_string(step->object));
+		json_object_object_add(one, "old", json_object_new_string(step->old_value));
+		json_object_object_add(one, "set", json_object_new_string(step->new_value));
+		json_object_object_add(one, "why", json_object_new_string(why));
+		json_object_array_add(list, one);
+	}
+	return list;
+}
+
+/* UTC; NULL: unknown. */
+static struct json_object *set_at_json(const struct guard_transaction *mine)
+{
+	time_t at = (time_t)mine->set_wall_s;
+	char text[32];
+	struct tm tm;
+
+	if (!mine->set_wall_s || !gmtime_r(&at, &tm) ||
+	    !strftime(text, sizeof(text), "%FT%TZ", &tm))
+		return NULL;
+	return json_object_new_string(text);
 }
 
 static void print_transaction(const struct context *context, const struct guard_status *status,
@@ -211,6 +259,8 @@ static void print_transaction(const struct context *context, const struct guard_
 	printf(" (by %s, pid %d)\n", transaction->header->who_user,
 	       (int)transaction->header->who_pid);
 	change_print_steps(transaction->plan, NULL);
+	if (transaction->state == TRANSACTION_RESIDUE)
+		print_residue(context, transaction);
 	print_contested(context, status, transaction);
 }
 
@@ -252,7 +302,9 @@ static struct json_object *transaction_json(const struct context *context,
 			       json_object_new_string(transaction->header->who_user));
 	json_object_object_add(object, "pid", json_object_new_int(transaction->header->who_pid));
 	json_object_object_add(object, "steps", change_steps_json(transaction->plan, NULL));
+	json_object_object_add(object, "set_at", set_at_json(transaction));
 	json_object_object_add(object, "contested", contested_json(context, status, transaction));
+	json_object_object_add(object, "residue", residue_json(context, transaction));
 	return object;
 }
 

@@ -83,6 +83,9 @@ static void handle_transaction(struct session *session, const struct guard_event
 		c->id = event->id;
 	c->state = event->transaction;
 	c->deadline_boottime_ns = event->deadline_boottime_ns;
+	/* Only the deadline of a known trial. */
+	if (event->transaction == TRANSACTION_TRIAL && event->plan.n_steps == 0)
+		return;
 	snprintf(c->text, sizeof(c->text), "%s", event->text);
 	switch (event->transaction) {
 	case TRANSACTION_APPLYING:
