@@ -110,12 +110,11 @@ static int write_scratch(struct host *host, const char *path, const char *text)
 
 int host_write(struct host *host, const char *path, const char *text)
 {
-	int err = host_check_armed(host);
-
-	if (err)
-		return err;
 	if (!host_is_safe_path(path))
 		return -EINVAL;
+	int err = host_check_armed(host);
+	if (err)
+		return err;
 	/* write(2) of nothing never reaches the kernel's handler (fs/read_write.c); an empty line
 	 * does. */
 	if (!*text)
