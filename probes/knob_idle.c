@@ -149,46 +149,60 @@ static int read_online(struct host *host, struct cpuset *ret)
 	return err;
 }
 
-/* All of them first, as the CPU with the first row has it. */
-static void add_all_target(struct host *host, struct knob_targets *ret, const struct cpuset *cpus)
-{
-	struct state first[MAX_STATES], states[MAX_STATES];
-	unsigned cpu = cpuset_next(cpus, 0), n = read_states(host, cpu, first);
-	uint64_t now_us = deepest_us(first, n);
-	bool is_mixed = false;
+struct cpu_states {
+	unsigned cpu, n;
+	struct state states[MAX_STATES];
+};
 
-	for (; cpu < CPUSET_MAX && !is_mixed; cpu = cpuset_next(cpus, cpu + 1))
-		is_mixed = deepest_us(states, read_states(host, cpu, states)) != now_us;
-	add_target(ret, "cpu:*", "idle states of all CPUs", now_us, is_mixed, first, n);
+/* Each file is read once: there are four a state, and 1,024 CPUs have ten thousand of them. */
+static unsigned read_all_states(struct host *host, const struct cpuset *online,
+				struct cpu_states *all)
+{
+	unsigned n = 0;
+
+	for (unsigned c = cpuset_next(online, 0); c < CPUSET_MAX; c = cpuset_next(online, c + 1)) {
+		all[n].cpu = c;
+		all[n].n = read_states(host, c, all[n].states);
+		n += all[n].n > 0;
+	}
+	return n;
+}
+
+static bool is_mixed(const struct cpu_states *all, unsigned n)
+{
+	for (unsigned i = 1; i < n; i++) {
+		if (deepest_us(all[i].states, all[i].n) != deepest_us(all[0].states, all[0].n))
+			return true;
+	}
+	return false;
 }
 
 static int idle_latency_targets(struct host *host, struct knob_targets *ret)
 {
-	struct cpuset online, with;
+	struct cpuset online;
 	int err = read_online(host, &online);
 
 	if (err)
 		return errno_is_absent(-err) ? 0 : err;
-	cpuset_zero(&with);
-	for (unsigned c = cpuset_next(&online, 0); c < CPUSET_MAX;
-	     c = cpuset_next(&online, c + 1)) {
-		struct state states[MAX_STATES];
+	/* One more: room for a CPU that turns out to have none. */
+	_cleanup_(freep) struct cpu_states *all =
+		xcalloc(cpuset_count(&online) + 1, sizeof(*all));
+	unsigned n = read_all_states(host, &online, all);
 
-		if (read_states(host, c, states))
-			cpuset_add(&with, c);
-	}
-	if (cpuset_count(&with) > 1)
-		add_all_target(host, ret, &with);
-	for (unsigned c = cpuset_next(&with, 0); c < CPUSET_MAX; c = cpuset_next(&with, c + 1)) {
-		struct state states[MAX_STATES];
-		unsigned n = read_states(host, c, states);
+	/* All of them first, as the CPU with the first row has it. */
+	if (n > 1)
+		add_target(ret, "cpu:*", "idle states of all CPUs",
+			   deepest_us(all[0].states, all[0].n), is_mixed(all, n), all[0].states,
+			   all[0].n);
+	for (unsigned i = 0; i < n; i++) {
 		char key[32], name[64];
 
-		(void)snprintf(key, sizeof(key), "cpu:%u", c);
-		(void)snprintf(name, sizeof(name), "idle states of CPU %u", c);
-		add_target(ret, key, name, deepest_us(states, n), false, states, n);
+		(void)snprintf(key, sizeof(key), "cpu:%u", all[i].cpu);
+		(void)snprintf(name, sizeof(name), "idle states of CPU %u", all[i].cpu);
+		add_target(ret, key, name, deepest_us(all[i].states, all[i].n), false,
+			   all[i].states, all[i].n);
 	}
-	if (cpuset_is_empty(&with))
+	if (n == 0)
 		knob_targets_add(ret, "cpu:*", "idle states", NULL, "us", no_cpuidle);
 	return 0;
 }
