@@ -62,6 +62,7 @@ struct knob_file {
 	 * words; min to max unless both are 0; anything that parses. */
 	const char *choices_path; /* pattern */
 	const char *words;	  /* "Y|N", "0|1|2" */
+	const char *not_offered;  /* one of the kernel's words that check() refuses; NULL: none */
 	int64_t min, max;
 	const char *unit;  /* of numbers: "us"; NULL: none */
 	const char *hint;  /* what values mean: "0: never, -1: no limit"; numbers and texts only */

@@ -66,6 +66,22 @@ int knob_file_each(const struct knob_file *file, struct host *host,
 
 /* --- targets --- */
 
+/* Cuts word out of "a|b|c". */
+static void drop_word(char *words, const char *word)
+{
+	size_t len = strlen(word);
+
+	for (char *at = words; at; at = strchr(at, '|') ? strchr(at, '|') + 1 : NULL) {
+		if (strncmp(at, word, len) != 0 || (at[len] && at[len] != '|'))
+			continue;
+		if (at[len])
+			memmove(at, at + len + 1, strlen(at + len + 1) + 1);
+		else
+			at[at > words ? -1 : 0] = '\0';
+		return;
+	}
+}
+
 /* What may be typed, for people. */
 static void describe_choices(const struct knob_file *file, struct host *host,
 			     const struct knob_file_parts *parts, char *buf, size_t size)
@@ -75,16 +91,20 @@ static void describe_choices(const struct knob_file *file, struct host *host,
 	char list[256] = "";
 	struct cpuset possible;
 
-	if (!knob_file_words(file, host, parts, buf, size) && buf[0])
+	if (!knob_file_words(file, host, parts, buf, size) && buf[0]) {
+		if (file->not_offered)
+			drop_word(buf, file->not_offered);
 		return;
+	}
 	switch (file->compare) {
 	case STEP_CPULIST:
 	case STEP_CPUMASK:
 		if (!cpus_possible(host, &possible))
 			(void)cpuset_format_list(&possible, list, sizeof(list));
-		(void)snprintf(buf, size, "CPU %s of %s%s%s",
-			       file->compare == STEP_CPULIST ? "list" : "mask, or list:LIST,", list,
-			       comma, hint);
+		(void)snprintf(buf, size, "CPU %s%s%s%s%s",
+			       file->compare == STEP_CPULIST ? "list" : "mask, or list:LIST",
+			       list[0] ? file->compare == STEP_CPULIST ? " of " : ", of " : "",
+			       list, comma, hint);
 		return;
 	case STEP_U64:
 	case STEP_I64:

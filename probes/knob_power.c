@@ -121,8 +121,8 @@ KNOB_FILE_DEFINE(
 	"energy performance preference: how eagerly the hardware raises the frequency",
 	"performance: faster ramp-up, more power. Undone by writing the old preference.",
 	.key = "policy:#", .path = POLICY "/energy_performance_preference",
-	.choices_path = POLICY "/energy_performance_available_preferences", .has_all = true,
-	.owners = OWNERS_POWER,
+	.choices_path = POLICY "/energy_performance_available_preferences",
+	.not_offered = "default", .has_all = true, .owners = OWNERS_POWER,
 	.absent = "no frequency driver here has an energy preference (intel_pstate and amd_pstate, "
 		  "active, on hardware with HWP or CPPC)",
 	.errors = policy_errors, .affects = KNOB_FILE_CPU_FILE,

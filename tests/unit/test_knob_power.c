@@ -101,6 +101,16 @@ static void test_epp_refused(void **state)
 {
 	struct fixture *f = *state;
 
+	struct arena *arena = arena_new(0);
+	struct knob_targets targets = {.arena = arena};
+
+	/* Not offered, since it is refused. */
+	assert_int_equal(knob_epp.targets(f->host, &targets), 0);
+	assert_int_not_equal(targets.n_targets, 0);
+	for (unsigned i = 0; i < targets.n_targets; i++)
+		assert_string_equal(targets.targets[i].choices,
+				    "performance|balance_performance|balance_power|power");
+	arena_free(arena);
 	assert_int_equal(plan(f, &knob_epp, "policy:0", "default"), -EINVAL);
 	assert_why(f, "name that one");
 	/* In one change, in the order that cannot be undone. */
