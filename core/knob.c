@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "core/util.h"
+
 const char *knob_risk_name(enum knob_risk risk)
 {
 	switch (risk) {
@@ -39,4 +41,34 @@ void knob_targets_add(struct knob_targets *targets, const char *key, const char 
 		.locked = locked ? arena_strdup(arena, locked) : NULL,
 	};
 	targets->n_targets++;
+}
+
+/* A file that is not in a capture may be one that nobody saved. */
+static void tell_captured(struct knob_targets *targets, unsigned from)
+{
+	for (unsigned i = from; i < targets->n_targets; i++) {
+		struct knob_target *target = &targets->targets[i];
+
+		if (!target->value && target->locked)
+			target->locked = arena_printf(targets->arena,
+						      "not in this capture, which may mean: %s",
+						      target->locked);
+	}
+}
+
+int knob_list(const struct knob *knob, struct host *host, struct knob_targets *ret)
+{
+	unsigned from = ret->n_targets;
+	int err = knob->targets(host, ret);
+	bool is_absent = !err || errno_is_absent(-err);
+	const char *why = !is_absent   ? strerror(-err)
+			  : knob->none ? knob->none
+				       : "this host has nothing that it is for";
+
+	if (ret->n_targets == from)
+		knob_targets_add(ret, knob->none_key ? knob->none_key : "*", knob->summary, NULL,
+				 NULL, why);
+	if (!host_is_this_machine(host) && host_kind(host) != HOST_FAKE && !knob->is_boot_only)
+		tell_captured(ret, from);
+	return err;
 }

@@ -33,6 +33,9 @@ struct knob {
 	const char *cost;    /* what it costs and how it is undone, one or two lines */
 	enum knob_risk risk; /* KNOB_DISRUPTIVE: the user types the target's name, and it is alone
 				in its transaction */
+	/* Hosts may have nothing it is for: the key ("vm:*") and the reason ("no virtual machine
+	 * runs here") of the one locked row that knob_list() then shows. NULL: general words. */
+	const char *none_key, *none;
 	/* Set on the kernel's command line only: targets show the value now, choices is the text to
 	 * add there, cost says what it gives; plan() refuses with that text. */
 	bool is_boot_only;
@@ -47,6 +50,10 @@ struct knob {
 	int (*owner)(struct host *host, const char *target, char *buf, size_t size);
 };
 
+/* What people are shown: the targets, or, so that no knob is ever invisible, one locked row that
+ * says why there are none. What a captured machine does not hold is said to be missing there. The
+ * error of targets(), which that row tells, too. */
+int knob_list(const struct knob *knob, struct host *host, struct knob_targets *ret);
 void knob_targets_add(struct knob_targets *targets, const char *key, const char *name,
 		      const char *value, const char *choices, const char *locked);
 

@@ -423,6 +423,8 @@ static int add_targets(struct host *host, struct knob_targets *ret, const struct
 			"the record; docker then shows \"all\" as a list, -1 or 1024 where it "    \
 			"showed nothing.",                                                         \
 		.risk = KNOB_FREE,                                                                 \
+		.none_key = "container:*",                                                         \
+		.none = "no container or control group is seen here",                              \
 		.targets = symbol##_targets,                                                       \
 		.plan = symbol##_plan,                                                             \
 	}

@@ -185,8 +185,7 @@ static int idle_latency_targets(struct host *host, struct knob_targets *ret)
 	if (err)
 		return errno_is_absent(-err) ? 0 : err;
 	/* One more: room for a CPU that turns out to have none. */
-	_cleanup_(freep) struct cpu_states *all =
-		xcalloc(cpuset_count(&online) + 1, sizeof(*all));
+	_cleanup_(freep) struct cpu_states *all = xcalloc(cpuset_count(&online) + 1, sizeof(*all));
 	unsigned n = read_all_states(host, &online, all);
 
 	/* All of them first, as the CPU with the first row has it. */

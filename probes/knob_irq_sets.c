@@ -209,6 +209,7 @@ static int off_targets(struct host *host, struct knob_targets *ret)
 	struct cpuset unused, now;
 	struct host_names names;
 	char value[PLAN_VALUE_MAX], actions[256];
+	unsigned n = 0;
 	int err = host_listf(host, &names, "proc/irq");
 
 	if (!err && read_online(host, &unused))
@@ -218,12 +219,15 @@ static int off_targets(struct host *host, struct knob_targets *ret)
 
 		if (!irq_number(names.names[i], &irq) &&
 		    read_actions(host, irq, actions, sizeof(actions)) &&
-		    !host_read_cpulistf(host, &now, "proc/irq/%u/smp_affinity_list", irq))
+		    !host_read_cpulistf(host, &now, "proc/irq/%u/smp_affinity_list", irq)) {
 			cpuset_andnot(&unused, &now);
+			n++;
+		}
 	}
 	if (!err)
 		host_names_done(&names);
-	bool is_known = !err && cpuset_format_list(&unused, value, sizeof(value)) >= 0;
+	/* None at all: of a captured machine they were not saved. */
+	bool is_known = !err && n > 0 && cpuset_format_list(&unused, value, sizeof(value)) >= 0;
 	knob_targets_add(ret, "all", "CPUs that no interrupt may be delivered to",
 			 is_known ? value : NULL, "CPU list to be kept free",
 			 is_known ? NULL : "the interrupts cannot be listed");
@@ -461,6 +465,8 @@ const struct knob knob_nic_irqs = {
 		"that "
 		"are shared or managed stay. Undone one by one.",
 	.risk = KNOB_FREE,
+	.none_key = "nic:*",
+	.none = "no network interface is seen here",
 	.targets = nic_targets,
 	.plan = nic_plan,
 };

@@ -323,6 +323,8 @@ const struct knob knob_kthread_priority = {
 	.cost = "Above the work that waits for them, real-time threads are not starved by each "
 		"other; too high, deferred work delays them. Undone by setting the old policy.",
 	.risk = KNOB_FREE,
+	.none_key = "kthread:*",
+	.none = "no kernel threads are seen here (a container shows none)",
 	.targets = priority_targets,
 	.plan = priority_plan,
 };
@@ -334,6 +336,8 @@ const struct knob knob_kthread_affinity = {
 	.cost = "Their work is done elsewhere. Undone by setting the old CPUs. Before kernel 7.0 a "
 		"change of cpuset partitions moves them, too.",
 	.risk = KNOB_FREE,
+	.none_key = "kthread:*",
+	.none = "no kernel threads are seen here (a container shows none)",
 	.targets = affinity_targets,
 	.plan = affinity_plan,
 };

@@ -138,6 +138,8 @@ const struct knob knob_nic_coalesce = {
 	.cost = "Less waiting: lower latency, more interrupts and CPU. Some drivers round. Undone "
 		"by setting the old value.",
 	.risk = KNOB_FREE,
+	.none_key = "nic:*",
+	.none = "no network interface is seen here",
 	.targets = coalesce_targets,
 	.plan = coalesce_plan,
 };

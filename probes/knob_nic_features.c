@@ -325,6 +325,8 @@ const struct knob knob_nic_offload = {
 		"the device for it. Undone by asking for the old state; what depends on a feature "
 		"goes and comes with it.",
 	.risk = KNOB_FREE,
+	.none_key = "nic:*",
+	.none = "no network interface is seen here",
 	.targets = feature_targets,
 	.plan = feature_plan,
 };
@@ -481,6 +483,8 @@ const struct knob knob_nic_private_flag = {
 	.summary = "switches of a NIC's driver that only its documentation explains",
 	.cost = "Some reset the device: packets are lost. Undone by setting the old state.",
 	.risk = KNOB_DISRUPTIVE,
+	.none_key = "nic:*",
+	.none = "no network interface is seen here",
 	.targets = flag_targets,
 	.plan = flag_plan,
 };

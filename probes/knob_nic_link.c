@@ -107,6 +107,8 @@ const struct knob knob_nic_pause = {
 	.cost = "Off: no waiting for somebody else's congestion, but losses when buffers are full. "
 		"The link may be negotiated anew, when undone again.",
 	.risk = KNOB_DISRUPTIVE,
+	.none_key = "nic:*",
+	.none = "no network interface is seen here",
 	.targets = pause_targets,
 	.plan = pause_plan,
 };
@@ -171,6 +173,8 @@ const struct knob knob_nic_eee = {
 	.cost = "Off: no microseconds to wake the link, a little more power. The link may be "
 		"negotiated anew, when undone again.",
 	.risk = KNOB_DISRUPTIVE,
+	.none_key = "nic:*",
+	.none = "no network interface is seen here",
 	.targets = eee_targets,
 	.plan = eee_plan,
 };

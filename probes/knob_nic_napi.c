@@ -295,6 +295,8 @@ const struct knob knob_napi = {
 	.cost = "Longer: fewer interrupts, later packets. A driver that makes its queues anew "
 		"forgets it. Undone by setting the old number.",
 	.risk = KNOB_FREE,
+	.none_key = "nic:*",
+	.none = "no network interface is seen here",
 	.targets = napi_targets,
 	.plan = napi_plan,
 };

@@ -229,6 +229,8 @@ const struct knob knob_nic_rings = {
 	.cost = "Large: fewer losses in bursts, longer queues and colder caches. Packets are lost "
 		"while it changes, when undone again.",
 	.risk = KNOB_DISRUPTIVE,
+	.none_key = "nic:*",
+	.none = "no network interface is seen here",
 	.targets = rings_targets,
 	.plan = rings_plan,
 };
@@ -329,6 +331,8 @@ const struct knob knob_nic_channels = {
 		"affinities are put back where their names come back; other per-queue settings "
 		"are not.",
 	.risk = KNOB_DISRUPTIVE,
+	.none_key = "nic:*",
+	.none = "no network interface is seen here",
 	.targets = channels_targets,
 	.plan = channels_plan,
 };

@@ -366,6 +366,8 @@ const struct knob knob_nic_rss = {
 	.cost = "Flows move to other queues once, some packets out of order; key and hash stay. "
 		"Undone by the old table, or by asking for the default where it was that.",
 	.risk = KNOB_FREE,
+	.none_key = "nic:*",
+	.none = "no network interface is seen here",
 	.targets = rss_targets,
 	.plan = rss_plan,
 };

@@ -119,6 +119,8 @@ const struct knob knob_thread_affinity = {
 	.cost = "Free. Undone by setting the old CPUs; a thread that had all its control group "
 		"allows follows the group again.",
 	.risk = KNOB_FREE,
+	.none_key = "thread:*",
+	.none = "no real-time thread runs here; any other thread may be named: thread:PID/TID",
 	.targets = affinity_targets,
 	.plan = affinity_plan,
 };
@@ -130,6 +132,8 @@ const struct knob knob_thread_policy = {
 	.cost = "A real-time thread that spins starves everything below it on its CPU. Undone by "
 		"setting the old policy; nice value and reset-on-fork stay what they are.",
 	.risk = KNOB_FREE,
+	.none_key = "thread:*",
+	.none = "no real-time thread runs here; any other thread may be named: thread:PID/TID",
 	.targets = policy_targets,
 	.plan = policy_plan,
 };

@@ -282,6 +282,8 @@ const struct knob knob_vcpu_affinity = {
 	.summary = "CPUs that one vCPU may run on",
 	.cost = "Free. Undone by setting the old CPUs.",
 	.risk = KNOB_FREE,
+	.none_key = "vcpu:*",
+	.none = "no virtual machine is seen here",
 	.targets = affinity_targets,
 	.plan = affinity_plan,
 	.owner = vm_owner,
@@ -294,6 +296,8 @@ const struct knob knob_vcpu_policy = {
 	.cost = "A real-time vCPU that spins starves everything below it on its CPU. Undone by "
 		"setting the old policy.",
 	.risk = KNOB_FREE,
+	.none_key = "vcpu:*",
+	.none = "no virtual machine is seen here",
 	.targets = policy_targets,
 	.plan = policy_plan,
 	.owner = vm_owner,

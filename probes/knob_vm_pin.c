@@ -338,6 +338,8 @@ const struct knob knob_vm_pin = {
 		"old "
 		"CPUs.",
 	.risk = KNOB_FREE,
+	.none_key = "vm:*",
+	.none = "no virtual machine is seen here",
 	.targets = pin_targets,
 	.plan = pin_plan,
 	.owner = vm_owner,

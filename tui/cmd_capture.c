@@ -1,7 +1,7 @@
 /*
- * jittertop capture DIR: saves what the probes read of this machine below DIR, so that
- * `jittertop --root DIR` shows the same machine elsewhere. Two passes one second apart: a probe may
- * read other files when it has a previous reading to compare with.
+ * jittertop capture DIR: saves what the probes and the knobs read of this machine below DIR, so
+ * that `jittertop --root DIR` shows the same machine elsewhere. Two passes one second apart: a
+ * probe may read other files when it has a previous reading to compare with.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -49,6 +49,18 @@ static void run_probes(const struct context *context)
 	sampler_free(sampler);
 }
 
+/* What they list is what `--root DIR knobs` shows. */
+static void list_knobs(const struct context *context)
+{
+	for (const struct knob *const *at = context->registry->knobs; *at; at++) {
+		struct arena *arena = arena_new(0);
+		struct knob_targets targets = {.arena = arena};
+
+		(void)knob_list(*at, context->host, &targets);
+		arena_free(arena);
+	}
+}
+
 static void print_denied(const struct host_record_summary *summary)
 {
 	if (!summary->n_denied)
@@ -76,6 +88,7 @@ int cmd_capture(struct context *context)
 	if (r < 0)
 		return cmd_error(dir, "cannot capture into it: %s", why_not(r));
 	run_probes(context);
+	list_knobs(context);
 
 	const struct host_record_summary *summary = host_record_summary(context->host);
 	if (summary->error)

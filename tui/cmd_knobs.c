@@ -125,8 +125,7 @@ static unsigned show_knobs(const struct context *context, const char *pattern,
 	for (const struct knob *const *at = context->registry->knobs; *at; at++) {
 		struct knob_targets targets = {.arena = arena};
 
-		/* A knob this host does not have has no targets. */
-		(void)(*at)->targets(context->host, &targets);
+		(void)knob_list(*at, context->host, &targets);
 		if (!is_any_wanted(pattern, *at, &targets))
 			continue;
 		n++;

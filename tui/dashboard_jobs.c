@@ -93,7 +93,7 @@ static void run_list(struct sampler_job *job, struct host *host, const struct sn
 			break;
 		item->knob = self->knobs[self->next++];
 		item->targets.arena = list->arena;
-		item->error = item->knob->targets(host, &item->targets);
+		item->error = knob_list(item->knob, host, &item->targets);
 	} while (host_now_ns(host) - start_ns < SLICE_NS);
 	if (self->next == list->n_items)
 		ask_owner(self->owners, list, host);

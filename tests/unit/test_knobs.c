@@ -265,6 +265,28 @@ static void test_nothing(void **state)
 	assert_int_equal(f->targets.n_targets, 0);
 }
 
+/* ... but no knob is invisible. */
+static void test_nothing_is_said(void **state)
+{
+	struct fixture *f = *state;
+
+	(void)knob_list(&knob_irq_affinity, f->host, &f->targets);
+	(void)knob_list(&knob_vm_pin, f->host, &f->targets);
+	assert_int_equal(f->targets.n_targets, 2);
+	for (unsigned i = 0; i < 2; i++) {
+		assert_null(f->targets.targets[i].value);
+		assert_non_null(f->targets.targets[i].locked);
+	}
+	assert_string_equal(f->targets.targets[1].key, "vm:*");
+	assert_string_equal(f->targets.targets[1].locked, "no virtual machine is seen here");
+	/* Where there are some, nothing is added. */
+	f->targets.n_targets = 0;
+	add_irq(f, 40, "eth0-rx-0", "0-3");
+	assert_int_equal(knob_list(&knob_irq_affinity, f->host, &f->targets), 0);
+	assert_int_equal(f->targets.n_targets, 1);
+	assert_null(f->targets.targets[0].locked);
+}
+
 /* Every errno the kernel documents for a move is said in words. */
 struct write_log {
 	char paths[512];
@@ -334,6 +356,7 @@ int main(void)
 		TEST(test_pages_without_nodes),
 		TEST(test_pages_compact),
 		TEST(test_nothing),
+		TEST(test_nothing_is_said),
 		TEST(test_explain),
 	};
 
