@@ -1,10 +1,10 @@
 /*
  * CPU limits of containers and other control groups, through whoever keeps a record of them.
  *
- * docker's containers: its API (knob_docker.h). Groups of nobody: their files (knob_cgroup.h). All
- * others are locked, with the command that changes them so that it lasts: systemd writes its units'
- * files again at daemon-reload, the kubelet its pods' every 10 s, podman and libvirt at their own
- * commands.
+ * docker's containers: its API (knob_docker.h). systemd's units: its bus (knob_systemd.h). Groups
+ * of nobody: their files (knob_cgroup.h). All others are locked, with the command that changes them
+ * so that it lasts: the kubelet writes its pods' every 10 s, podman and libvirt at their own
+ * commands, and systemd, where its bus is not there, at daemon-reload.
  *
  * A target is named as its row is, "container:/PATH", or by at least 12 digits of its id,
  * "container:ID".
@@ -21,6 +21,7 @@
 #include "probes/container_internal.h"
 #include "probes/knob_cgroup.h"
 #include "probes/knob_docker.h"
+#include "probes/knob_systemd.h"
 #include "probes/read.h"
 
 #define SHORT_ID 12u
@@ -33,15 +34,17 @@ struct use {
 	const char *v1, *v2; /* files */
 	const char *choices;
 	const char *option;   /* of `docker update` and `podman update` */
-	const char *property; /* of systemd */
+	const char *property; /* of systemd, for people */
+	enum host_bus_property bus;
 	const char *title;
 };
 
-static const struct use cpus_use = {CGROUP_CPUSET, DOCKER_CPUS,	  "cpuset.cpus", "cpuset.cpus",
-				    "CPU list",	   "cpuset-cpus", "AllowedCPUs", "cpu"};
+static const struct use cpus_use = {CGROUP_CPUSET, DOCKER_CPUS,	  "cpuset.cpus",
+				    "cpuset.cpus", "CPU list",	  "cpuset-cpus",
+				    "AllowedCPUs", HOST_BUS_CPUS, "cpu"};
 static const struct use mems_use = {CGROUP_CPUSET,	  DOCKER_MEMS,	   "cpuset.mems",
 				    "cpuset.mems",	  "list of nodes", "cpuset-mems",
-				    "AllowedMemoryNodes", "node"};
+				    "AllowedMemoryNodes", HOST_BUS_NODES,  "node"};
 static const struct use quota_use = {CGROUP_CPU,
 				     DOCKER_QUOTA,
 				     "cpu.cfs_quota_us",
@@ -49,6 +52,7 @@ static const struct use quota_use = {CGROUP_CPU,
 				     "\"max\", or microseconds and their period: \"50000 100000\"",
 				     "cpu-quota",
 				     "CPUQuota",
+				     HOST_BUS_QUOTA,
 				     "quota"};
 static const struct use weight_use = {CGROUP_CPU,
 				      DOCKER_SHARES,
@@ -57,6 +61,7 @@ static const struct use weight_use = {CGROUP_CPU,
 				      "1 to 10000 (cgroup v2); shares, 2 to 262144 (v1, docker)",
 				      "cpu-shares",
 				      "CPUWeight",
+				      HOST_BUS_WEIGHT,
 				      "weight"};
 
 /* --- which groups there are --- */
@@ -130,6 +135,17 @@ static void say_name(const struct cgroup_node *node, char *buf, size_t size)
 	(void)text_sanitise(name, strlen(name), buf, size);
 	if (node->name.id[0] && size > SHORT_ID)
 		buf[SHORT_ID] = '\0';
+}
+
+/* A unit of the host's systemd, set through its bus. Version 1 has other properties. */
+static bool is_units(struct host *host, const struct cgroup_node *node, const struct use *use)
+{
+	struct cgroup_place place;
+	char why[256];
+
+	return node->name.engine == CGROUP_ENGINE_SYSTEMD && !node->name.pod_uid[0] &&
+	       host_bus_is_unit(node->base) && text_is_clean(node->path, strlen(node->path)) &&
+	       !cgroup_place_find(host, use->controller, &place, why, sizeof(why)) && place.is_v2;
 }
 
 /* Why its files are not to be written by us; false: they are. */
@@ -318,14 +334,18 @@ static void add_affected(struct host *host, const struct cgroup_node *node, cons
 static int plan_node(struct host *host, const struct use *use, const struct cgroup_node *node,
 		     const char *value, struct plan *ret, char *why, size_t why_size)
 {
-	char name[160], reason[384];
+	char name[160], reason[384], said[128] = "";
 	int err;
 
 	say_name(node, name, sizeof(name));
 	if (is_dockers(host, node)) {
 		err = plan_docker(host, use, node, value, ret, why, why_size);
+	} else if (is_units(host, node, use) && !systemd_check(host, said, sizeof(said))) {
+		err = systemd_plan(host, node->base, node->path, use->bus, value, ret, why,
+				   why_size);
 	} else if (is_locked(node, use, reason, sizeof(reason))) {
-		(void)snprintf(why, why_size, "%.40s: %s", name, reason);
+		(void)snprintf(why, why_size, "%.40s: %s%s%s%s", name, reason, *said ? " (" : "",
+			       said, *said ? ")" : "");
 		err = -EPERM;
 	} else {
 		err = plan_files(host, use, node, value, ret, why, why_size);
@@ -365,7 +385,7 @@ static bool is_listed(const struct cgroup_node *node)
 }
 
 static void add_target(struct host *host, struct knob_targets *ret, const struct use *use,
-		       const struct cgroup_node *node)
+		       const struct cgroup_node *node, bool has_bus)
 {
 	char key[CONTAINER_KEY_MAX], shown[CONTAINER_KEY_MAX], name[160], why[384] = "";
 	char object[128], value[PLAN_VALUE_MAX];
@@ -377,7 +397,7 @@ static void add_target(struct host *host, struct knob_targets *ret, const struct
 		docker_object(node->name.id, use->field, object, sizeof(object));
 		ssize_t n = step_class_docker_limit.read(host, object, value, sizeof(value));
 		err = n < 0 ? (int)n : 0;
-	} else {
+	} else if (!has_bus || !is_units(host, node, use)) {
 		(void)is_locked(node, use, why, sizeof(why));
 	}
 	if (err)
@@ -393,11 +413,14 @@ static int add_targets(struct host *host, struct knob_targets *ret, const struct
 {
 	struct scene *scene = xcalloc(1, sizeof(*scene));
 	int err = scene_read(scene, host);
+	char why[128];
+	/* Asked once: a bus that does not answer costs its whole time limit. */
+	bool has_bus = !systemd_check(host, why, sizeof(why));
 
 	for (const struct cgroup_node *node = err ? NULL : scene->tree.root; node;
 	     node = cgroup_tree_next(node)) {
 		if (is_listed(node))
-			add_target(host, ret, use, node);
+			add_target(host, ret, use, node, has_bus);
 	}
 	scene_done(scene);
 	free(scene);
