@@ -192,6 +192,7 @@ void edit_open(struct ui *ui, const struct frame *frame, const struct ui_request
 	const struct knob_target *t;
 	struct ui_edit *edit = &ui->edit;
 	const struct knob *knob = NULL;
+	struct knob_target unlisted;
 
 	if (frame->why_no_change) {
 		ui_message(ui, ROLE_WARNING, "nothing can be changed: %s", frame->why_no_change);
@@ -206,8 +207,20 @@ void edit_open(struct ui *ui, const struct frame *frame, const struct ui_request
 			return;
 	}
 	t = may_change(ui, frame, request->knob, request->target, &knob);
+	/* Threads are planned by any id, but not all of the host are listed. */
+	if (!t && request->type == UI_CPUS && request->value[0] &&
+	    !find_target(frame->knobs, request->knob, request->target, &knob) && knob) {
+		ui->message[0] = 0;
+		unlisted = (struct knob_target){
+			.key = request->target, .value = request->value, .choices = "CPU list"};
+		t = &unlisted;
+	}
 	if (!t)
 		return;
+	if (knob->risk == KNOB_DISRUPTIVE && request->n_more) {
+		ui_message(ui, ROLE_WARNING, "%s is disruptive: one target at a time", knob->name);
+		return;
+	}
 	edit_done(ui);
 	*edit = (struct ui_edit){.knob = knob};
 	take_targets(edit, request);

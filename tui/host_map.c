@@ -82,6 +82,8 @@ static void draw_cell(const struct map *map, unsigned index, int x, int y)
 	enum role heat = host_heat(map->frame, cpu, &glyph);
 	enum role role = is_cursor ? ROLE_TABLE_CURSOR : heat;
 	const struct pane *pane = map->pane;
+	bool is_tagged = cpuset_has(&map->frame->tags->cpus, cpu->number);
+	char mark = is_tagged ? '*' : host_mark(cpu);
 
 	if (map->kind == CELL_LATENCY || map->kind == CELL_NUMBER)
 		x = pane_printf(pane, x, y, is_cursor ? role : ROLE_TEXT, "%*u", map->number_width,
@@ -91,10 +93,12 @@ static void draw_cell(const struct map *map, unsigned index, int x, int y)
 		pane_text_right(pane, x, y, 6, role, text);
 		x += 6;
 	} else {
-		pane_put(pane, x++, y, (unsigned char)glyph, role);
+		bool is_alone = is_tagged && map->kind == CELL_GLYPH;
+
+		pane_put(pane, x++, y, (unsigned char)(is_alone ? '*' : glyph), role);
 	}
 	if (map->kind != CELL_GLYPH)
-		pane_put(pane, x, y, (unsigned char)host_mark(cpu), is_cursor ? role : ROLE_MARK);
+		pane_put(pane, x, y, (unsigned char)mark, is_cursor ? role : ROLE_MARK);
 }
 
 static void place_cell(struct map *map, struct pen *pen, unsigned index)

@@ -165,6 +165,8 @@ static void draw_cpu(const struct frame *frame, const struct machine_cpu *cpu,
 	(void)pane_printf(pane, 0, y, cpu->is_online ? ROLE_STRONG : ROLE_OFFLINE, "%4u",
 			  cpu->number);
 	pane_put(pane, 4, y, (unsigned char)host_mark(cpu), ROLE_MARK);
+	if (cpuset_has(&frame->tags->cpus, cpu->number))
+		pane_put(pane, 5, y, '*', ROLE_MARK);
 	if (!cpu->is_online) {
 		(void)pane_text(pane, 6, y, ROLE_OFFLINE, "offline");
 		return;

@@ -75,6 +75,8 @@ void ui_planned(struct ui *ui, int result, const struct plan *plan, const char *
 	plan_copy(ui->plan, plan);
 	snprintf(ui->note, sizeof(ui->note), "%s", why);
 	input_set(&ui->confirm, "");
+	ui->is_preview_read = false;
+	ui->preview_top = 0;
 	ui->mode = MODE_PREVIEW;
 }
 

@@ -97,7 +97,9 @@ struct ui {
 	struct ui_tags tags;
 	int help_top;
 	struct pane view_pane, tabs_pane; /* of the last draw, for clicks */
-	bool is_preview_whole;		  /* the last draw showed the preview's steps and keys */
+	bool is_preview_whole;		  /* there was room for the preview at the last draw */
+	bool is_preview_read;		  /* all of it but the single steps has been on screen */
+	unsigned preview_top, preview_page, preview_n; /* lines or steps */
 };
 
 void ui_init(struct ui *ui);

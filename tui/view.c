@@ -86,6 +86,87 @@ bool view_knob_of(const struct entity *entity, const char **ret_knob, char *ret_
 	return false;
 }
 
+void view_show_knobs(const char *key, struct ui_request *ret)
+{
+	const char *dot = strchr(key, '.'), *slash = strchr(key, '/');
+
+	ret->type = UI_KNOBS;
+	/* The thread of a machine is named PID.START/TID, as a target PID/TID. */
+	if (strncmp(key, "thread:", 7) == 0 && dot && slash && dot < slash)
+		snprintf(ret->key, sizeof(ret->key), "%.*s%s", (int)(dot - key), key, slash);
+	else
+		snprintf(ret->key, sizeof(ret->key), "%s", key);
+}
+
+void view_edit_cpus(const char *knob, const char *target, const char *now, struct ui_request *ret)
+{
+	ret->type = UI_CPUS;
+	ret->knob = knob;
+	snprintf(ret->target, sizeof(ret->target), "%s", target);
+	snprintf(ret->value, sizeof(ret->value), "%s", now);
+}
+
+/* What `isolate` has set now. */
+static void read_isolated(const struct knob_list *list, struct cpuset *ret)
+{
+	cpuset_zero(ret);
+	for (unsigned i = 0; list && i < list->n_items; i++) {
+		const struct knob_list_item *item = &list->items[i];
+
+		for (unsigned t = 0;
+		     strcmp(item->knob->name, "isolate") == 0 && t < item->targets.n_targets; t++) {
+			const struct knob_target *target = &item->targets.targets[t];
+
+			if (strcmp(target->key, "cpus") == 0 && target->value &&
+			    cpuset_parse_list(target->value, ret) < 0)
+				cpuset_zero(ret);
+		}
+	}
+}
+
+/* Those that are all isolated already are released, else they join those that are. */
+static void isolate(const struct frame *frame, unsigned cpu, struct ui_request *ret)
+{
+	struct cpuset wanted = frame->tags->cpus, now;
+
+	if (cpuset_is_empty(&wanted))
+		cpuset_add(&wanted, cpu);
+	read_isolated(frame->knobs, &now);
+	if (cpuset_is_subset(&wanted, &now))
+		cpuset_andnot(&now, &wanted);
+	else
+		cpuset_or(&now, &wanted);
+	ret->type = UI_SET;
+	ret->knob = "isolate";
+	snprintf(ret->target, sizeof(ret->target), "cpus");
+	if (cpuset_format_list(&now, ret->value, sizeof(ret->value)) < 0) {
+		ret->type = UI_MESSAGE;
+		snprintf(ret->text, sizeof(ret->text),
+			 "the list of CPUs would be too long: set the knob isolate");
+	}
+}
+
+bool view_cpu_command(const struct frame *frame, unsigned cpu, enum command command,
+		      struct ui_request *ret)
+{
+	char key[32];
+
+	if (command == COMMAND_TAG) {
+		if (cpuset_has(&frame->tags->cpus, cpu))
+			cpuset_remove(&frame->tags->cpus, cpu);
+		else
+			cpuset_add(&frame->tags->cpus, cpu);
+	} else if (command == COMMAND_ISOLATE) {
+		isolate(frame, cpu, ret);
+	} else if (command == COMMAND_KNOBS) {
+		snprintf(key, sizeof(key), "cpu:%u", cpu);
+		view_show_knobs(key, ret);
+	} else {
+		return false;
+	}
+	return true;
+}
+
 bool table_command(struct table_state *state, unsigned n_rows, enum command command)
 {
 	unsigned last = n_rows ? n_rows - 1 : 0, page = state->page ? state->page : 1;

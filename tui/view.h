@@ -132,6 +132,15 @@ int view_by_entity(const char *key);
 /* The knob that edits an entity of that kind, and the target it has there. False: none. */
 bool view_knob_of(const struct entity *entity, const char **ret_knob, char *ret_target,
 		  size_t size);
+/* The knobs of an entity, or those of a CPU. */
+void view_show_knobs(const char *key, struct ui_request *ret);
+/* Asks for the CPUs of a target. now: the value it has, for targets the knob plans without listing
+ * them; "" else. */
+void view_edit_cpus(const char *knob, const char *target, const char *now, struct ui_request *ret);
+/* Space, i and K on a CPU: the tag, isolating or releasing (the tagged ones, else this one), its
+ * knobs. False: another command. */
+bool view_cpu_command(const struct frame *frame, unsigned cpu, enum command command,
+		      struct ui_request *ret);
 /* Cursor keys of lists and tables. */
 bool table_command(struct table_state *state, unsigned n_rows, enum command command);
 /* Case-insensitive for ASCII. */

@@ -289,6 +289,12 @@ static bool container_command(const struct view *view, void *arg, const struct f
 	else if (command == COMMAND_TASKS ||
 		 (command == COMMAND_OPEN && !row->n_children && !container_is_task(row->entity)))
 		toggle_tasks(state, row->entity);
+	else if (command == COMMAND_AFFINITY && !container_is_task(row->entity))
+		view_edit_cpus("container_cpus", row->entity->key, "", ret);
+	else if (command == COMMAND_AFFINITY)
+		say(ret, "choose the container: a sets the CPUs it may use");
+	else if (command == COMMAND_KNOBS)
+		view_show_knobs(row->entity->key, ret);
 	else if (command == COMMAND_OPEN && row->n_children)
 		tree_toggle(&state->tree, row->entity->key);
 	else if (command == COMMAND_FOLLOW || command == COMMAND_OPEN)
@@ -364,8 +370,8 @@ const struct view view_container = {
 	.key = '6',
 	.summary = "containers, pods, cgroups: CPU, throttling, memory",
 	.kinds = "*",
-	.hints = {COMMAND_OPEN, COMMAND_FOLLOW, COMMAND_TASKS, COMMAND_OWN, COMMAND_TREE,
-		  COMMAND_SEARCH, COMMAND_SORT_RIGHT},
+	.hints = {COMMAND_OPEN, COMMAND_FOLLOW, COMMAND_AFFINITY, COMMAND_KNOBS, COMMAND_TASKS,
+		  COMMAND_OWN, COMMAND_TREE, COMMAND_SEARCH},
 	.state_size = sizeof(struct container_view),
 	.init = container_init,
 	.draw = container_draw,

@@ -229,6 +229,11 @@ static bool host_command(const struct view *view, void *arg, const struct frame 
 		follow(state, frame->machine, ret);
 		return true;
 	}
+	if (view_cpu_command(frame, frame->machine->cpus[state->cursor].number, command, ret)) {
+		if (command != COMMAND_TAG)
+			return true;
+		command = COMMAND_RIGHT; /* Space goes on to the next */
+	}
 	to = state->cursor;
 	if (state->n_places != n) /* not drawn yet: positions are unknown */
 		return false;
@@ -299,7 +304,8 @@ const struct view view_host = {
 	.key = '1',
 	.summary = "the machine: nodes, CPUs, latency now",
 	.kinds = "host node cpu hugepool nic vm vcpu",
-	.hints = {COMMAND_FOLLOW, COMMAND_PAUSE, COMMAND_FASTER, COMMAND_SLOWER, COMMAND_THEME},
+	.hints = {COMMAND_TAG, COMMAND_ISOLATE, COMMAND_KNOBS, COMMAND_FOLLOW, COMMAND_PAUSE,
+		  COMMAND_FASTER, COMMAND_SLOWER, COMMAND_THEME},
 	.state_size = sizeof(struct host_view),
 	.draw = host_draw,
 	.command = host_command,

@@ -21,9 +21,42 @@ static void irq_init(const struct view *view, void *arg)
 	state->table.is_descending = true;
 }
 
+static void forget_tags(struct irq_view *state)
+{
+	for (unsigned i = 0; i < state->n_tags; i++)
+		free(state->tags[i]);
+	state->n_tags = 0;
+}
+
 static void irq_done(void *arg)
 {
-	free(((struct irq_view *)arg)->rows);
+	struct irq_view *state = arg;
+
+	forget_tags(state);
+	free(state->tags);
+	free(state->rows);
+}
+
+static int find_tag(const struct irq_view *state, const char *key)
+{
+	for (unsigned i = 0; i < state->n_tags; i++) {
+		if (strcmp(state->tags[i], key) == 0)
+			return (int)i;
+	}
+	return -1;
+}
+
+static void toggle_tag(struct irq_view *state, const char *key)
+{
+	int at = find_tag(state, key);
+
+	if (at >= 0) {
+		free(state->tags[at]);
+		state->tags[at] = state->tags[--state->n_tags];
+		return;
+	}
+	state->tags = xrealloc(state->tags, (state->n_tags + 1) * sizeof(*state->tags));
+	state->tags[state->n_tags++] = xstrdup(key);
 }
 
 static unsigned collect(struct irq_view *state, const struct frame *frame, const char *kind)
@@ -77,6 +110,12 @@ static void cell(void *arg, unsigned row, unsigned column, struct table_cell *re
 	const struct draw *draw = arg;
 
 	irq_cell(draw->frame, draw->state->rows[row], column, ret);
+	if (column == 0 && find_tag(draw->state, draw->state->rows[row]->key) >= 0) {
+		_cleanup_(freep) char *text = xstrdup(ret->text);
+
+		snprintf(ret->text, sizeof(ret->text), "*%.250s", text);
+		ret->role = ROLE_MARK;
+	}
 }
 
 static const char *empty_reason(const struct frame *frame)
@@ -236,9 +275,57 @@ static void edit_row(const struct irq_view *state, struct ui_request *ret)
 		 irq->name);
 }
 
-/* Commands about the selected row. */
-static bool row_command(const struct irq_view *state, enum command command, struct ui_request *ret)
+/* Those that are there still, else the one of the row. */
+static void edit_tagged(struct irq_view *state, const struct frame *frame, struct ui_request *ret)
 {
+	for (unsigned i = state->n_tags; i-- > 0;) {
+		if (!snapshot_find(frame->snap, state->tags[i]))
+			toggle_tag(state, state->tags[i]);
+	}
+	edit_row(state, ret);
+	if (ret->type != UI_EDIT && !state->n_tags)
+		return;
+	ret->type = UI_CPUS;
+	ret->knob = "irq_affinity";
+	if (!state->n_tags)
+		return;
+	snprintf(ret->target, sizeof(ret->target), "%s", state->tags[0]);
+	ret->more = (const char *const *)state->tags + 1;
+	ret->n_more = state->n_tags - 1;
+}
+
+/* Space goes on to the next row. */
+static void tag_row(struct irq_view *state, struct ui_request *ret)
+{
+	const struct entity *irq = state->rows[state->table.cursor];
+
+	if (irq_is_arch(irq)) {
+		ret->type = UI_MESSAGE;
+		snprintf(ret->text, sizeof(ret->text),
+			 "%.60s: comes to each CPU, nothing sets where", irq->name);
+		return;
+	}
+	toggle_tag(state, irq->key);
+	(void)table_command(&state->table, state->n_rows, COMMAND_DOWN);
+	remember_cursor(state);
+}
+
+/* Commands about the selected row. */
+static bool row_command(struct irq_view *state, const struct frame *frame, enum command command,
+			struct ui_request *ret)
+{
+	if (state->n_rows && command == COMMAND_TAG) {
+		tag_row(state, ret);
+		return true;
+	}
+	if (state->n_rows && command == COMMAND_AFFINITY) {
+		edit_tagged(state, frame, ret);
+		return true;
+	}
+	if (state->n_rows && command == COMMAND_KNOBS) {
+		view_show_knobs(state->rows[state->table.cursor]->key, ret);
+		return true;
+	}
 	if (command != COMMAND_FOLLOW && command != COMMAND_OPEN && command != COMMAND_EDIT)
 		return false;
 	if (state->n_rows && command == COMMAND_FOLLOW)
@@ -270,8 +357,10 @@ static bool irq_command(const struct view *view, void *arg, const struct frame *
 		move_cpu(state, frame->machine, command == COMMAND_LEFT ? -1 : 1);
 	} else if (command == COMMAND_BACK && state->has_cpu) {
 		state->has_cpu = false;
+	} else if (command == COMMAND_BACK && state->n_tags) {
+		forget_tags(state);
 	} else {
-		return row_command(state, command, ret);
+		return row_command(state, frame, command, ret);
 	}
 	return true;
 }
@@ -356,8 +445,8 @@ const struct view view_irq = {
 	.key = '3',
 	.summary = "interrupts: rate, action, affinity; matrix by CPUs",
 	.kinds = "*",
-	.hints = {COMMAND_SEARCH, COMMAND_SORT_RIGHT, COMMAND_EDIT, COMMAND_MATRIX, COMMAND_OWN,
-		  COMMAND_FOLLOW},
+	.hints = {COMMAND_SEARCH, COMMAND_SORT_RIGHT, COMMAND_TAG, COMMAND_AFFINITY, COMMAND_KNOBS,
+		  COMMAND_MATRIX, COMMAND_OWN, COMMAND_FOLLOW},
 	.state_size = sizeof(struct irq_view),
 	.init = irq_init,
 	.draw = irq_draw,

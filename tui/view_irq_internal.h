@@ -23,8 +23,10 @@ struct irq_view {
 	bool has_cpu;		       /* a column of the matrix is selected */
 	unsigned cpu;
 	unsigned first_cell; /* first column of the matrix shown */
-	int table_y;	     /* of the last draw, for clicks */
-	bool is_both;	     /* the last draw had table and matrix */
+	char **tags;	     /* keys of interrupts */
+	unsigned n_tags;
+	int table_y;  /* of the last draw, for clicks */
+	bool is_both; /* the last draw had table and matrix */
 };
 
 /* --- irq_columns.c --- */

@@ -51,7 +51,7 @@ static void draw_heading(const struct jitter_view *state, const struct frame *fr
 {
 	struct flow flow = {.pane = pane, .max_lines = 1};
 	const struct machine *m = frame->machine;
-	unsigned n_tags = cpuset_count(&state->tags);
+	unsigned n_tags = cpuset_count(state->tags);
 	char text[24];
 
 	flow_field(&flow, "last", ROLE_STRONG, "%s", jitter_window_name(state->window));
@@ -183,23 +183,12 @@ static void next_window(struct jitter_view *state)
 		state->figures[i].seq = 0;
 }
 
-static void tag(struct jitter_view *state)
-{
-	if (cpuset_has(&state->tags, state->cursor_number))
-		cpuset_remove(&state->tags, state->cursor_number);
-	else
-		cpuset_add(&state->tags, state->cursor_number);
-	(void)table_command(&state->table, state->n_rows, COMMAND_DOWN);
-	jitter_remember_cursor(state);
-}
-
 static bool jitter_command(const struct view *view, void *arg, const struct frame *frame,
 			   enum command command, struct ui_request *ret)
 {
 	struct jitter_view *state = arg;
 
 	(void)view;
-	(void)ret;
 	if (!jitter_prepare(state, frame))
 		return false;
 	if (table_command(&state->table, state->n_rows, command))
@@ -209,9 +198,12 @@ static bool jitter_command(const struct view *view, void *arg, const struct fram
 		sort_command(state, frame, command);
 	else if (command == COMMAND_LEFT || command == COMMAND_RIGHT)
 		jitter_scroll(state, frame, command == COMMAND_LEFT ? -1 : 1);
-	else if (command == COMMAND_TAG)
-		tag(state);
-	else if (command == COMMAND_WINDOW)
+	else if (view_cpu_command(frame, state->cursor_number, command, ret)) {
+		/* Space goes on to the next row. */
+		if (command == COMMAND_TAG &&
+		    table_command(&state->table, state->n_rows, COMMAND_DOWN))
+			jitter_remember_cursor(state);
+	} else if (command == COMMAND_WINDOW)
 		next_window(state);
 	else if (command == COMMAND_PART || command == COMMAND_OPEN)
 		state->part = (enum jitter_part)((state->part + 1) % JITTER_PARTS);
@@ -286,7 +278,7 @@ const struct view view_jitter = {
 	.summary = "latency of every CPU over time, and what disturbs it",
 	.kinds = "cpu irq",
 	.hints = {COMMAND_PART, COMMAND_WINDOW, COMMAND_MEASURE, COMMAND_CHECK, COMMAND_TAG,
-		  COMMAND_FIGURE, COMMAND_ZOOM, COMMAND_SEARCH},
+		  COMMAND_ISOLATE, COMMAND_KNOBS, COMMAND_FIGURE},
 	.state_size = sizeof(struct jitter_view),
 	.draw = jitter_draw,
 	.command = jitter_command,

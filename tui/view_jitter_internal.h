@@ -31,11 +31,11 @@ struct jitter_view {
 	enum jitter_window window;
 	enum jitter_part part; /* the one that is drawn first */
 	enum jitter_figure figure;
-	unsigned zoom;	    /* index of the seconds per slot */
-	uint64_t held_s;    /* the heatmap ends at this second since boot; 0: now */
-	unsigned n_slots;   /* of the heatmap last drawn */
-	struct cpuset tags; /* CPUs */
-	int table_y;	    /* of the last draw, for clicks */
+	unsigned zoom;	     /* index of the seconds per slot */
+	uint64_t held_s;     /* the heatmap ends at this second since boot; 0: now */
+	unsigned n_slots;    /* of the heatmap last drawn */
+	struct cpuset *tags; /* the ui's, since the last jitter_prepare() */
+	int table_y;	     /* of the last draw, for clicks */
 	struct jitter_row *rows;
 	unsigned n_rows, room;
 	struct jitter_figures *figures; /* by CPU number */

@@ -135,8 +135,8 @@ static void draw_labels(const struct heat *heat, const struct pane *pane, int wi
 				 heat->cpus[last]->number);
 		else
 			snprintf(text, sizeof(text), "%c%u",
-				 cpuset_has(&heat->state->tags, heat->cpus[first]->number) ? '*'
-											   : ' ',
+				 cpuset_has(heat->state->tags, heat->cpus[first]->number) ? '*'
+											  : ' ',
 				 heat->cpus[first]->number);
 		pane_text_right(pane, 0, (int)row + 1, width - 1,
 				is_here ? ROLE_TABLE_CURSOR : ROLE_LABEL, text);
@@ -219,19 +219,19 @@ static void draw_heatmap(struct jitter_view *state, const struct frame *frame,
 
 static bool is_selected(const struct jitter_view *state, const struct machine_cpu *cpu)
 {
-	return cpuset_is_empty(&state->tags) ? cpu->number == state->cursor_number
-					     : cpuset_has(&state->tags, cpu->number);
+	return cpuset_is_empty(state->tags) ? cpu->number == state->cursor_number
+					    : cpuset_has(state->tags, cpu->number);
 }
 
 /* "cpu 3", "cpus 1-3,7", "12 cpus". */
 static void name_selection(const struct jitter_view *state, char *buf, size_t size)
 {
-	if (cpuset_is_empty(&state->tags))
+	if (cpuset_is_empty(state->tags))
 		snprintf(buf, size, "cpu %u", state->cursor_number);
-	else if (cpuset_format_list(&state->tags, buf + 5, size - 5) > 0 && strlen(buf + 5) < 20)
-		memcpy(buf, cpuset_count(&state->tags) > 1 ? "cpus " : "cpu  ", 5);
+	else if (cpuset_format_list(state->tags, buf + 5, size - 5) > 0 && strlen(buf + 5) < 20)
+		memcpy(buf, cpuset_count(state->tags) > 1 ? "cpus " : "cpu  ", 5);
 	else
-		snprintf(buf, size, "%u cpus", cpuset_count(&state->tags));
+		snprintf(buf, size, "%u cpus", cpuset_count(state->tags));
 }
 
 static void draw_histogram(struct jitter_view *state, const struct frame *frame,

@@ -231,6 +231,7 @@ bool jitter_prepare(struct jitter_view *state, const struct frame *frame)
 {
 	const struct machine *m = frame->machine;
 
+	state->tags = &frame->tags->cpus;
 	state->n_rows = 0;
 	if (!m || m->n_cpus == 0)
 		return false;
@@ -317,7 +318,7 @@ static void put_cpu(const struct source *source, const struct machine_cpu *cpu,
 		    struct table_cell *ret)
 {
 	snprintf(ret->text, sizeof(ret->text), "%c%u%s",
-		 cpuset_has(&source->state->tags, cpu->number) ? '*' : ' ', cpu->number,
+		 cpuset_has(source->state->tags, cpu->number) ? '*' : ' ', cpu->number,
 		 !cpu->is_online     ? " off"
 		 : cpu->is_isolated  ? "i"
 		 : cpu->is_nohz_full ? "n"

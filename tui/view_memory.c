@@ -159,9 +159,16 @@ static bool memory_command(const struct view *view, void *arg, const struct fram
 	(void)view;
 	if (table_command(&state->table, n, command))
 		return true;
-	if ((command != COMMAND_OPEN && command != COMMAND_EDIT) || n == 0)
+	if (n == 0)
 		return false;
 	const struct entity *e = &pools->entities[state->table.cursor];
+
+	if (command == COMMAND_KNOBS) {
+		view_show_knobs(e->key, ret);
+		return true;
+	}
+	if (command != COMMAND_OPEN && command != COMMAND_EDIT)
+		return false;
 
 	if (strncmp(e->key, "hugepool:all/", 13) == 0) {
 		ret->type = UI_MESSAGE;

@@ -374,6 +374,17 @@ static void follow_row(const struct nic_row *row, const struct chain *chain, str
 			       : "select a queue: its interrupt is where this leads");
 }
 
+static void edit_cpus(const struct nic_row *row, const struct chain *chain, struct ui_request *ret)
+{
+	if (strcmp(row->entity->kind->name, "nic") == 0)
+		view_edit_cpus("nic_irqs", row->entity->key, "", ret);
+	else if (chain && chain->irq)
+		view_edit_cpus("irq_affinity", chain->irq->key, "", ret);
+	else
+		say(ret, chain ? "this queue has no interrupt of its own: K shows its knobs"
+			       : "choose an interface or a queue: a moves its interrupts");
+}
+
 /* Left closes: from a queue, the branch it is in. */
 static void branch(struct nic_view *state, bool is_closing)
 {
@@ -399,8 +410,10 @@ static bool tree_command(struct nic_view *state, const struct frame *frame, enum
 		follow_row(row, chain, ret);
 	else if (command == COMMAND_LEFT || command == COMMAND_RIGHT)
 		branch(state, command == COMMAND_LEFT);
-	else if (command == COMMAND_EDIT)
-		say(ret, "knobs of interfaces and queues come with a later version");
+	else if (command == COMMAND_AFFINITY)
+		edit_cpus(row, chain, ret);
+	else if (command == COMMAND_EDIT || command == COMMAND_KNOBS)
+		view_show_knobs(row->entity->key, ret);
 	else
 		return false;
 	return true;
@@ -553,8 +566,8 @@ const struct view view_nic = {
 	.key = '4',
 	.summary = "interfaces, queues, their interrupts and CPUs; DPDK",
 	.kinds = "nic queue vf irq cpu host vcpu dpdk dpdk_port lcore",
-	.hints = {COMMAND_OPEN, COMMAND_FOLLOW, COMMAND_TREE, COMMAND_PER_CPU, COMMAND_SEARCH,
-		  COMMAND_SORT_RIGHT, COMMAND_INVERT},
+	.hints = {COMMAND_OPEN, COMMAND_FOLLOW, COMMAND_AFFINITY, COMMAND_KNOBS, COMMAND_TREE,
+		  COMMAND_PER_CPU, COMMAND_SEARCH, COMMAND_SORT_RIGHT},
 	.state_size = sizeof(struct nic_view),
 	.init = nic_init,
 	.draw = nic_draw,

@@ -305,6 +305,10 @@ static bool table_view_command(const struct view *view, void *arg, const struct 
 		change_kind(state, frame, command == COMMAND_LEFT ? -1 : 1);
 		return true;
 	}
+	if (command == COMMAND_KNOBS && state->n_rows > 0) {
+		view_show_knobs(state->rows[state->table.cursor]->key, ret);
+		return true;
+	}
 	if ((command == COMMAND_OPEN || command == COMMAND_EDIT) && state->n_rows > 0) {
 		edit_row(state, ret);
 		return true;

@@ -125,6 +125,23 @@ static void follow(const struct frame *frame, const struct entity *e, struct ui_
 	}
 }
 
+static void edit_cpus(const struct entity *e, struct ui_request *ret)
+{
+	const char *now = entity_text(e, "affinity");
+	struct ui_request thread = {0};
+
+	if (vm_is_kind(e, "vm")) {
+		view_edit_cpus("vm_pin", e->key, "", ret);
+	} else if (vm_is_kind(e, "vcpu")) {
+		view_edit_cpus("vcpu_affinity", e->key, "", ret);
+	} else if (vm_is_kind(e, "thread")) {
+		view_show_knobs(e->key, &thread);
+		view_edit_cpus("thread_affinity", thread.key, now ? now : "", ret);
+	} else {
+		say(ret, "a device runs nowhere: choose the machine, a vCPU or a thread");
+	}
+}
+
 static bool vm_command(const struct view *view, void *arg, const struct frame *frame,
 		       enum command command, struct ui_request *ret)
 {
@@ -142,9 +159,14 @@ static bool vm_command(const struct view *view, void *arg, const struct frame *f
 	}
 	if (tree_command(&state->tree, &ops, command))
 		return true;
-	if (!row || (command != COMMAND_OPEN && command != COMMAND_FOLLOW))
+	if (!row || (command != COMMAND_OPEN && command != COMMAND_FOLLOW &&
+		     command != COMMAND_AFFINITY && command != COMMAND_KNOBS))
 		return false;
-	if (command == COMMAND_OPEN && row->n_children)
+	if (command == COMMAND_AFFINITY)
+		edit_cpus(row->entity, ret);
+	else if (command == COMMAND_KNOBS)
+		view_show_knobs(row->entity->key, ret);
+	else if (command == COMMAND_OPEN && row->n_children)
 		tree_toggle(&state->tree, row->entity->key);
 	else
 		follow(frame, row->entity, ret);
@@ -185,8 +207,8 @@ const struct view view_vm = {
 	.key = '5',
 	.summary = "virtual machines: threads, CPUs, memory, devices",
 	.kinds = "vm vcpu thread vmdevice cpu host node nic vf queue irq",
-	.hints = {COMMAND_OPEN, COMMAND_FOLLOW, COMMAND_TREE, COMMAND_OWN, COMMAND_SEARCH,
-		  COMMAND_SORT_RIGHT, COMMAND_INVERT},
+	.hints = {COMMAND_OPEN, COMMAND_FOLLOW, COMMAND_AFFINITY, COMMAND_KNOBS, COMMAND_TREE,
+		  COMMAND_OWN, COMMAND_SEARCH, COMMAND_SORT_RIGHT},
 	.state_size = sizeof(struct vm_view),
 	.init = vm_init,
 	.draw = vm_draw,

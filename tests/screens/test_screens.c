@@ -262,6 +262,16 @@ static const struct screen screens[] = {
 	SCREEN("knobs-words-80x24", 80, 24, GUESTS, "knobs", "/governor\re"),
 	SCREEN("knobs-mask-80x24", 80, 24, SMALL, "knobs", "/rps\re"),
 	SCREEN("knobs-number-80x24", 80, 24, SMALL, "knobs", "/swappi\re"),
+	SCREEN("irq-tags-80x24", 80, 24, SMALL, "irq", "/rx-0\r  "),
+	SCREEN("irq-tagged-80x24", 80, 24, GUESTS, "irq", "/rx-1\r a"),
+	SCREEN("host-tags-80x24", 80, 24, GUESTS, "host", "l  "),
+	SCREEN("host-isolate-80x24", 80, 24, GUESTS, "host", "l  i"),
+	SCREEN("host-knobs-80x24", 80, 24, GUESTS, "host", "llK"),
+	SCREEN("nic-cpus-80x24", 80, 24, NETWORK, "nic", "a"),
+	SCREEN("preview-many-80x24", 80, 24, GUESTS, "jitter", " i"),
+	SCREEN("preview-many-160x50", 160, 50, GUESTS, "jitter", " i"),
+	SCREEN("preview-many-40x10", 40, 10, GUESTS, "jitter", " i"),
+	SCREEN("preview-name-80x24", 80, 24, SMALL, "knobs", "/channels\re\1774\reth"),
 	SCREEN("knobs-step-80x24", 80, 24, GUESTS, "knobs", "/policy:1\r]"),
 	{.name = "effect-80x24",
 	 .columns = 80,
@@ -350,24 +360,63 @@ static const struct screen screens[] = {
 
 static int fake_path(const char *object, char *buf, size_t size)
 {
+	return snprintf(buf, size, "sys/%s", object) < 0 ? -EINVAL : 0;
+}
+
+static int fake_irq_path(const char *object, char *buf, size_t size)
+{
 	return snprintf(buf, size, "proc/irq/%s/smp_affinity_list", object + 4) < 0 ? -EINVAL : 0;
 }
 
-static const struct step_class fake_class = {
-	.name = "irq_affinity", .compare = STEP_CPULIST, .path = fake_path};
+static const struct step_class fake_irq = {
+	.name = "irq_affinity", .compare = STEP_CPULIST, .path = fake_irq_path};
+static const struct step_class fake_task = {
+	.name = "task_cgroup", .compare = STEP_TEXT, .path = fake_path};
+static const struct step_class fake_other = {
+	.name = "file", .compare = STEP_TEXT, .path = fake_path};
+
+static void add_step(struct plan *plan, const struct step_class *class, const char *object,
+		     const char *old_value, const char *new_value)
+{
+	assert_int_equal(plan_append(plan, &(struct plan_step){.class = class,
+							       .object = object,
+							       .identity = "",
+							       .old_value = old_value,
+							       .new_value = new_value}),
+			 0);
+}
+
+/* Many steps of two classes. */
+static void plan_isolation(struct plan *plan)
+{
+	char object[32];
+
+	for (unsigned i = 0; i < 212; i++) {
+		snprintf(object, sizeof(object), "thread:%u/%u", 1000 + i, 1000 + i);
+		add_step(plan, &fake_task, object, "/", "/jittertop-rest");
+	}
+	for (unsigned i = 40; i < 48; i++) {
+		snprintf(object, sizeof(object), "irq:%u", i);
+		add_step(plan, &fake_irq, object, "0-7", i % 2 ? "0-2" : "3");
+	}
+}
 
 /* What the sampler's job would have answered. */
 static void answer(struct ui *ui, const struct ui_action *action)
 {
 	_cleanup_(plan_freep) struct plan *plan = plan_new();
+	bool is_irq = strncmp(action->target, "irq:", 4) == 0;
 
-	snprintf(plan->title, sizeof(plan->title), "irq 41 -> cpu %.16s", action->value);
-	assert_int_equal(plan_append(plan, &(struct plan_step){.class = &fake_class,
-							       .object = action->target,
-							       .identity = "",
-							       .old_value = "3",
-							       .new_value = action->value}),
-			 0);
+	snprintf(plan->title, sizeof(plan->title),
+		 is_irq ? "%s%.16s -> cpu %.16s" : "%s%.60s: %.16s", is_irq ? "irq " : "",
+		 action->target + (is_irq ? 4 : 0), action->value);
+	if (strcmp(action->knob->name, "isolate") == 0)
+		plan_isolation(plan);
+	else
+		add_step(plan, is_irq ? &fake_irq : &fake_other, action->target, "3",
+			 action->value);
+	for (unsigned i = 0; i < action->n_more; i++)
+		add_step(plan, &fake_irq, action->more[i], "0-7", action->value);
 	cpuset_add(&plan->affected, 0);
 	cpuset_add(&plan->affected, 3);
 	ui_planned(ui, 0, plan, "");
