@@ -88,7 +88,7 @@ move_irq()
 	await 5 shows '^ *irq .*action' || fail "no interrupt table"
 	t send-keys / "$name" Enter
 	sleep 0.5
-	t send-keys e
+	t send-keys a
 	await 5 shows "irq_affinity irq:$irq" || fail "no dialog for irq $irq"
 	t send-keys C-u "$target" Enter
 	await 5 shows "/proc/irq/$irq/smp_affinity_list" || fail "no preview"
@@ -117,6 +117,20 @@ t send-keys u
 await 5 has_affinity "$old" || fail "not taken back by key: $(affinity)"
 await 5 shows 'reverted' || fail "the strip does not say reverted"
 screen "taken back by key"
+
+# A word picked in the knobs view: the preview only, then dropped.
+migration=$(cat /proc/sys/kernel/timer_migration 2>/dev/null)
+if [ -n "$migration" ]; then
+	t send-keys 8
+	await 10 shows 'knob, target' || fail "no knobs view"
+	t send-keys '\' timer_migration Enter G ']'
+	await 5 shows 'preview: .*timer_migration' || fail "no preview of the next choice"
+	screen "preview of the next choice of a knob"
+	t send-keys Escape
+	await 5 shows 'nothing was written' || fail "the preview was not dropped"
+	[ "$(cat /proc/sys/kernel/timer_migration)" = "$migration" ] || fail "timer_migration was written"
+	t send-keys Escape
+fi
 
 move_irq
 pid=$(t list-panes -F '#{pane_pid}')
