@@ -8,7 +8,8 @@
 #      callgrind (the same number on every run)
 #   3. interrupts: 64 x 500, 256 x 1,000 and 1,152 x 1,056 (CPUs x interrupts)
 #   4. 0 to 500 virtual machines
-#   5. control groups: the probe of containers over 0 to 2,000 of them
+#   5. frames while huge pages are being allocated, ten a second asked for
+#   6. control groups: the probe of containers over 0 to 2,000 of them
 #
 # Usage: run.sh [SECONDS]; needs JT_BUILDDIR with `make bench` run there.
 set -u -o pipefail
@@ -149,6 +150,14 @@ for spread in 2 16; do
 	irqs 256 1000 $spread
 	irqs 1152 1056 $spread
 done
+echo
+
+echo "frames while huge pages are being allocated by a guard that gets half a percent of a CPU"
+if figures=$(JITTERTOP=$build/jittertop timeout -k 5 120 "$build/tests/pty/test_slow" 2>"$tmp/err" | grep -E '^[0-9]+ huge pages|^cancelled'); then
+	echo "$figures"
+else
+	absent 'huge pages' 'make check builds tests/pty/test_slow; it needs root, free memory and a control group for cpu time'
+fi
 echo
 
 echo "virtual machines: copies of a real one with 4 vCPUs, its monitor's replies replayed; CPU time of a run of"

@@ -26,7 +26,7 @@ if [ -z "${JT_CRASH_INSIDE:-}" ]; then
 fi
 
 stride=61 all_stride=97 pairs=61
-[ "${1:-}" != --full ] || stride=5 all_stride=11 pairs=3
+[ "${1:-}" != --full ] || stride=5 all_stride=11 pairs=5
 failed=0 points=0 doubles=0 injected=0 lies=0
 dir=$(mktemp -d) || exit 99
 # Other tests of ours move the same interrupt and count huge pages: taken while one of these two runs.

@@ -10,7 +10,7 @@ set -u
 build=${JT_BUILDDIR:-.}/tests/crash
 failed=0
 every=(--stride 19)
-[ "${1:-}" != --full ] || every=(--stride 2 --double-stride 1)
+[ "${1:-}" != --full ] || every=(--stride 2 --double-stride 2)
 
 [ -x "$build/crash_driver" ] || {
 	echo "SKIP: crash: the driver knows the registers of x86-64 only, this is $(uname -m)"

@@ -105,7 +105,7 @@ hundred() {
 	"$program" undo --all >"$dir/undo" 2>&1 || [ "$trials" -eq 0 ] || fail "undo --all: $(cat "$dir/undo")"
 	await 20 no_guards || fail "guards are left: $(guards | xargs)"
 	[ -z "$(changed)" ] || fail "queues are left changed: $(changed | xargs)"
-	[ "$(ls /run/jittertop)" = lock ] || fail "left in the run directory: $(ls /run/jittertop | xargs)"
+	[ "$(ls /run/jittertop)" = lock ] || fail "left in the run directory: $(echo /run/jittertop/*)"
 }
 drawn() { [ "$(for p in $(t list-panes -a -F '#{pane_id}'); do t capture-pane -p -t "$p" | grep -q 'F1Help' && echo; done | wc -l)" -ge "$1" ]; }
 
