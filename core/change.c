@@ -147,6 +147,7 @@ static int write_step(struct host *host, const struct plan_step *step,
 	char path[STEP_PATH_MAX];
 
 	change_step_path(step, path, sizeof(path));
+	report->is_written = true;
 	int write_err = change_write(host, step, step->new_value);
 	if (write_err)
 		change_step_refused(host, step, write_err, report);

@@ -21,6 +21,7 @@ enum change_result {
 struct change_step_report {
 	enum change_result result;
 	int error;		/* negative errno of a refusal, 0 */
+	bool is_written;	/* applying tried a write (undoing: did, or may have) */
 	const char *kept_value; /* what the host shows now; "": unknown; the report's, never NULL */
 	char why[256];		/* in words; "" when exact */
 };
@@ -56,6 +57,11 @@ int change_apply(struct host *host, const struct plan *plan, change_progress_fn 
  * which. */
 int change_undo(struct host *host, const struct plan *plan, change_progress_fn *progress, void *arg,
 		struct change_report *ret) _must_check_;
+/* The same where it is known what change_apply() came to (applied, of the same plan): what it never
+ * wrote is not touched, whatever is shown there by now. */
+int change_undo_applied(struct host *host, const struct plan *plan,
+			const struct change_report *applied, change_progress_fn *progress,
+			void *arg, struct change_report *ret) _must_check_;
 
 const char *change_result_name(enum change_result result); /* "exact", "partial", ... */
 

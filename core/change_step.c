@@ -85,6 +85,7 @@ void change_report_copy(struct change_report *report, const struct change_report
 
 		copy.steps[i].result = step->result;
 		copy.steps[i].error = step->error;
+		copy.steps[i].is_written = step->is_written;
 		memcpy(copy.steps[i].why, step->why, sizeof(step->why));
 		change_step_report_keep(&copy.steps[i], step->kept_value);
 	}

@@ -12,8 +12,10 @@
 struct undo {
 	struct host *host;
 	const struct plan *plan;
-	/* What the last of n steps may show as well: read right after our write. NULL: nothing. */
-	const char *ours_too;
+	/* What applying came to, where it is known; NULL: nothing is, the instance that did it
+	 * died.
+	 */
+	const struct change_report *applied;
 };
 
 /* The value is one our write may have left: the new one or, of counted things, one between. */
@@ -96,7 +98,9 @@ static bool was_reached(struct host *host, const struct plan *plan, const struct
 	char now[PLAN_VALUE_MAX];
 
 	for (const struct plan_step *before = plan->steps; before < step; before++) {
-		if (!before->is_later && strcmp(before->old_value, before->new_value) != 0 &&
+		if (!before->is_later && !before->is_optional &&
+		    !(before->class->flags & (STEP_OPTIONAL | STEP_DEFERRED)) &&
+		    strcmp(before->old_value, before->new_value) != 0 &&
 		    !step_read(host, before->class, before->object, now, sizeof(now)) &&
 		    !strcmp(now, before->old_value))
 			return false;
@@ -133,13 +137,16 @@ static int look(const struct undo *undo, const struct plan_step *step,
 static int judge_present(const struct undo *undo, const struct plan_step *step,
 			 const char *ours_too, struct change_step_report *report)
 {
-	if ((!strcmp(report->kept_value, step->old_value) && !may_lie_in_wait(step)) ||
+	bool is_old = !strcmp(report->kept_value, step->old_value);
+
+	if ((is_old && !may_lie_in_wait(step)) ||
 	    (step->is_later && !is_ours(step, report->kept_value, ours_too) &&
 	     !was_reached(undo->host, undo->plan, step))) {
 		(void)change_step_say(report, CHANGE_NOTHING, 0, "%s", "");
 		return 1;
 	}
-	if (step->class->flags & STEP_RESTORED || is_ours(step, report->kept_value, ours_too) ||
+	if (is_old || step->class->flags & STEP_RESTORED ||
+	    is_ours(step, report->kept_value, ours_too) ||
 	    (step->class->is_left_over &&
 	     step->class->is_left_over(undo->host, step->object, report->kept_value)))
 		return 0;
@@ -205,6 +212,31 @@ static void undo_step(const struct undo *undo, const struct plan_step *step, con
 	}
 }
 
+/* Known: neither it was written nor, of what a later step destroys, anything after it. */
+static bool is_untouched(const struct undo *undo, unsigned at)
+{
+	const struct change_report *applied = undo->applied;
+	bool is_saved = undo->plan->steps[at].class->flags & STEP_RESTORED;
+
+	if (!applied || applied->n_steps != undo->plan->n_steps)
+		return false;
+	for (unsigned i = at; i < (is_saved ? applied->n_steps : at + 1); i++) {
+		if (applied->steps[i].is_written)
+			return false;
+	}
+	return true;
+}
+
+/* What a failed step left is ours whatever it is: it was read right after our write. */
+static const char *left_by_failure(const struct undo *undo, unsigned at)
+{
+	const struct change_step_report *step =
+		undo->applied && at < undo->applied->n_steps ? &undo->applied->steps[at] : NULL;
+
+	return step && step->is_written && step->error && step->kept_value[0] ? step->kept_value
+									      : NULL;
+}
+
 /* Steps [0, n) in reverse order. True: all are as before. */
 static bool undo_steps(const struct undo *undo, unsigned n, change_progress_fn *progress, void *arg,
 		       struct change_report *report)
@@ -219,7 +251,12 @@ static bool undo_steps(const struct undo *undo, unsigned n, change_progress_fn *
 		change_step_path(step, path, sizeof(path));
 		if (progress)
 			(void)progress(arg, i, path);
-		undo_step(undo, step, i == n - 1 ? undo->ours_too : NULL, mine);
+		mine->is_written = !undo->applied || i >= undo->applied->n_steps ||
+				   undo->applied->steps[i].is_written;
+		if (is_untouched(undo, i))
+			(void)change_step_say(mine, CHANGE_NOTHING, 0, "%s", "");
+		else
+			undo_step(undo, step, left_by_failure(undo, i), mine);
 		if (mine->result != CHANGE_EXACT && mine->result != CHANGE_NOTHING)
 			is_clean = false;
 		if (progress)
@@ -231,7 +268,14 @@ static bool undo_steps(const struct undo *undo, unsigned n, change_progress_fn *
 int change_undo(struct host *host, const struct plan *plan, change_progress_fn *progress, void *arg,
 		struct change_report *ret)
 {
-	const struct undo undo = {.host = host, .plan = plan};
+	return change_undo_applied(host, plan, NULL, progress, arg, ret);
+}
+
+int change_undo_applied(struct host *host, const struct plan *plan,
+			const struct change_report *applied, change_progress_fn *progress,
+			void *arg, struct change_report *ret)
+{
+	const struct undo undo = {.host = host, .plan = plan, .applied = applied};
 
 	change_report_begin(ret, plan->n_steps);
 	return undo_steps(&undo, plan->n_steps, progress, arg, ret) ? 0 : 1;
@@ -241,19 +285,16 @@ void change_roll_back(struct host *host, const struct plan *plan, unsigned faile
 		      struct change_report *report)
 {
 	struct change_report undone = {0};
-	const struct change_step_report *last = &report->steps[failed];
-	struct undo undo = {.host = host, .plan = plan};
+	const struct undo undo = {.host = host, .plan = plan, .applied = report};
 
-	/* What this step left is ours whatever it is: it was read right after our write. */
-	if (last->kept_value[0] && last->error != -ESTALE && last->result != CHANGE_GONE)
-		undo.ours_too = last->kept_value;
 	change_report_begin(&undone, plan->n_steps);
 	(void)undo_steps(&undo, failed + 1, NULL, NULL, &undone);
 	for (unsigned i = 0; i <= failed; i++) {
 		struct change_step_report *step = &report->steps[i];
 		const struct change_step_report *back = &undone.steps[i];
 
-		if (back->kept_value[0])
+		/* What the failed step left stays known as ours, should it be looked at again. */
+		if (back->kept_value[0] && back->result != CHANGE_FOREIGN)
 			change_step_report_keep(step, back->kept_value);
 		if (i == failed)
 			break;

@@ -253,7 +253,7 @@ static int undo_kept(struct guard_store *store, const struct undo_list *list, si
 			       (unsigned long long)other);
 		return -EBUSY;
 	}
-	guard_store_undo(store, &header, plan, NULL, NULL, event, &has_file);
+	guard_store_undo(store, &header, plan, NULL, NULL, NULL, event, &has_file);
 	see_outcome(seen, event);
 	return event->transaction != TRANSACTION_REVERTED;
 }

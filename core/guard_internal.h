@@ -48,6 +48,7 @@ struct guard_job {
 	uint64_t revert_after_ns;
 	struct undo_header header;
 	struct plan plan;
+	struct change_report applied; /* undoing: what applying came to; empty: not known */
 	struct guard_store *store;
 	atomic_bool is_cancelled;
 	atomic_uint step; /* the one at work */

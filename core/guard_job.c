@@ -80,8 +80,8 @@ static void *run_job(void *arg)
 		guard_store_apply(job->store, &job->header, &job->plan, on_progress, job,
 				  &job->result, &job->has_file);
 	} else {
-		guard_store_undo(job->store, &job->header, &job->plan, on_progress, job,
-				 &job->result, &job->has_file);
+		guard_store_undo(job->store, &job->header, &job->plan, &job->applied, on_progress,
+				 job, &job->result, &job->has_file);
 	}
 	for (unsigned i = 0; i < 8 && write(job->done_fd, &one, sizeof(one)) < 0; i++)
 		continue;

@@ -204,6 +204,10 @@ static void arm_timer(struct guard_process *guard)
 {
 	uint64_t deadline = guard_stack_deadline(guard);
 
+	/* One that passed while a job runs is seen when that is over (the pump): the timer would
+	 * fire all the while. */
+	if (guard->job && deadline <= guard_boottime_ns())
+		return;
 	if (!deadline || guard->timer_fd < 0 || (guard->armed_ns && guard->armed_ns <= deadline))
 		return;
 	const struct itimerspec spec = {.it_value = {.tv_sec = (time_t)(deadline / NSEC_PER_SEC),

@@ -35,6 +35,7 @@ void guard_entry_free(struct guard_entry *entry)
 static void job_free(struct guard_job *job)
 {
 	plan_done(&job->plan);
+	change_report_done(&job->applied);
 	guard_event_done(&job->result);
 	free(job);
 }
@@ -173,6 +174,13 @@ static bool is_loss(const struct guard_process *guard)
 	return guard->is_sleeper_lost || (guard->is_closing && !guard->is_detached);
 }
 
+static bool is_due(const struct guard_process *guard)
+{
+	uint64_t deadline = guard_stack_deadline(guard);
+
+	return deadline && deadline <= guard_boottime_ns();
+}
+
 static void want_due_back(struct guard_process *guard)
 {
 	uint64_t now = guard_boottime_ns();
@@ -215,6 +223,7 @@ static bool undo_next(struct guard_process *guard)
 	job->origin = entry->origin;
 	job->header = entry->header;
 	plan_copy(&job->plan, &entry->applied.plan);
+	change_report_copy(&job->applied, &entry->applied.report);
 	guard_stack_start_job(guard, job);
 	return true;
 }
@@ -230,7 +239,8 @@ void guard_stack_pump(struct guard_process *guard)
 {
 	while (guard->state == GUARD_READY) {
 		if (guard->job) {
-			if (is_loss(guard))
+			/* What waits to go back does not wait for a slow write. */
+			if (is_loss(guard) || is_due(guard))
 				guard_job_cancel(guard->job);
 			return;
 		}

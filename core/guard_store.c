@@ -327,15 +327,16 @@ static void log_residue(struct guard_store *store, const struct guard_event *eve
 }
 
 void guard_store_undo(struct guard_store *store, const struct undo_header *header,
-		      const struct plan *plan, change_progress_fn *progress, void *arg,
-		      struct guard_event *ret, bool *ret_has_file)
+		      const struct plan *plan, const struct change_report *applied,
+		      change_progress_fn *progress, void *arg, struct guard_event *ret,
+		      bool *ret_has_file)
 {
 	bool has_file = false;
 
 	event_init(ret, header, plan);
 	ret->deadline_boottime_ns = 0;
 	ret->start_ns = guard_monotonic_ns();
-	int residue = change_undo(store->host, plan, progress, arg, &ret->report);
+	int residue = change_undo_applied(store->host, plan, applied, progress, arg, &ret->report);
 	ret->end_ns = guard_monotonic_ns();
 	ret->transaction = residue ? TRANSACTION_RESIDUE : TRANSACTION_REVERTED;
 	/* What another agent or a vanished object left is over; what could not be written may be
@@ -386,7 +387,7 @@ void guard_store_apply(struct guard_store *store, const struct undo_header *head
 	/* change_apply() took everything back; this looks again, and decides about the file. */
 	_cleanup_(guard_event_freep) struct guard_event *undone = guard_event_new();
 	event_say_first(ret);
-	guard_store_undo(store, header, plan, NULL, NULL, undone, ret_has_file);
+	guard_store_undo(store, header, plan, &ret->report, NULL, NULL, undone, ret_has_file);
 	if (undone->transaction == TRANSACTION_REVERTED)
 		return;
 	guard_event_copy(ret, undone);
@@ -433,7 +434,7 @@ static int recover_one(struct guard_store *store, const struct undo_entry *entry
 	}
 	if (kind != UNDO_TRIAL)
 		return 0;
-	guard_store_undo(store, &header, plan, NULL, NULL, event, &has_file);
+	guard_store_undo(store, &header, plan, NULL, NULL, NULL, event, &has_file);
 	guard_log(store->options, "transaction %llu (%s): left by a dead instance, %s",
 		  (unsigned long long)header.id, plan->title,
 		  event->transaction == TRANSACTION_REVERTED ? "taken back"

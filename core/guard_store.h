@@ -43,10 +43,12 @@ void guard_store_apply(struct guard_store *store, const struct undo_header *head
 		       const struct plan *plan, change_progress_fn *progress, void *arg,
 		       struct guard_event *ret, bool *ret_has_file);
 /* *ret_has_file: a write failed, the file stays for another attempt. What is left otherwise is
- * remembered as residue-N.undo; undoing that one ends with it. */
+ * remembered as residue-N.undo; undoing that one ends with it. applied: change_undo_applied(); NULL
+ * or empty: not known. */
 void guard_store_undo(struct guard_store *store, const struct undo_header *header,
-		      const struct plan *plan, change_progress_fn *progress, void *arg,
-		      struct guard_event *ret, bool *ret_has_file);
+		      const struct plan *plan, const struct change_report *applied,
+		      change_progress_fn *progress, void *arg, struct guard_event *ret,
+		      bool *ret_has_file);
 /* undo_read() that rides out passing errors. */
 int guard_store_read(struct guard_store *store, uint64_t id, enum undo_kind kind,
 		     struct undo_header *ret_header, struct plan *ret_plan) _must_check_;

@@ -49,19 +49,22 @@ int __wrap_undo_write(int dirfd, const struct undo_header *header, const struct 
 #elif defined(MUTATION_FORGOTTEN)
 
 /* The undo file goes before the values are back. */
-int __real_change_undo(struct host *host, const struct plan *plan, change_progress_fn *progress,
-		       void *arg, struct change_report *ret);
-int __wrap_change_undo(struct host *host, const struct plan *plan, change_progress_fn *progress,
-		       void *arg, struct change_report *ret);
+int __real_change_undo_applied(struct host *host, const struct plan *plan,
+			       const struct change_report *applied, change_progress_fn *progress,
+			       void *arg, struct change_report *ret);
+int __wrap_change_undo_applied(struct host *host, const struct plan *plan,
+			       const struct change_report *applied, change_progress_fn *progress,
+			       void *arg, struct change_report *ret);
 
-int __wrap_change_undo(struct host *host, const struct plan *plan, change_progress_fn *progress,
-		       void *arg, struct change_report *ret)
+int __wrap_change_undo_applied(struct host *host, const struct plan *plan,
+			       const struct change_report *applied, change_progress_fn *progress,
+			       void *arg, struct change_report *ret)
 {
 	char path[1024];
 
 	(void)snprintf(path, sizeof(path), "%s/trial-1.undo", getenv("CRASH_RUN"));
 	(void)unlink(path);
-	return __real_change_undo(host, plan, progress, arg, ret);
+	return __real_change_undo_applied(host, plan, applied, progress, arg, ret);
 }
 
 #elif defined(MUTATION_ORPHAN)

@@ -60,6 +60,12 @@ static const struct step_class saved = {.name = "saved",
 					.path = x_path,
 					.identity = x_identity};
 
+static const struct step_class deferred = {.name = "deferred",
+					   .compare = STEP_WORD,
+					   .flags = STEP_DEFERRED,
+					   .path = x_path,
+					   .identity = x_identity};
+
 static const char *x_said(const struct host *host)
 {
 	return host ? "no \x1b queues" : "";
@@ -454,6 +460,118 @@ static void test_restored(void **state)
 	expect(f, "a", "mine");
 }
 
+static int refuses_b(void *arg, struct host *host, const char *path, const char *text)
+{
+	(void)arg;
+	(void)host;
+	(void)text;
+	return strcmp(path, "x/b") ? 0 : -EBUSY;
+}
+
+/* Nothing was destroyed when applying ended: a value of somebody else's is not written over. */
+static void test_restored_foreign(void **state)
+{
+	struct fixture *f = *state;
+	struct change_report undone = {0};
+
+	add(f, &saved, "a", "mine", "mine");
+	add(f, &plain, "c", "one", "two");
+	add(f, &plain, "b", "on", "off");
+	f->plan.steps[1].is_optional = true;
+	put(f, "c", "three"); /* left out */
+	f->stop_at = 5;	      /* before b */
+	assert_int_equal(change_apply(f->host, &f->plan, stop, f, &f->report), -ECANCELED);
+	expect(f, "c", "three");
+	put(f, "a", "theirs");
+	assert_int_equal(change_undo_applied(f->host, &f->plan, &f->report, NULL, NULL, &undone),
+			 0);
+	expect(f, "a", "theirs");
+	expect(f, "c", "three");
+	assert_int_equal(undone.steps[0].result, CHANGE_NOTHING);
+	assert_int_equal(undone.steps[1].result, CHANGE_NOTHING);
+	/* A write that was refused may have destroyed it. */
+	put(f, "a", "mine");
+	host_fake_on_write(f->host, refuses_b, NULL);
+	assert_int_equal(apply(f), -EBUSY);
+	put(f, "a", "default");
+	assert_int_equal(change_undo_applied(f->host, &f->plan, &f->report, NULL, NULL, &undone),
+			 0);
+	expect(f, "a", "mine");
+	change_report_done(&undone);
+}
+
+/* Left out when the user cancels: what is there is not ours. */
+static void test_cancel_beside_foreign(void **state)
+{
+	static const char *const theirs[] = {"three", "two"};
+	struct fixture *f = *state;
+
+	add(f, &plain, "a", "one", "two");
+	f->plan.steps[0].is_optional = true;
+	f->stop_at = 2; /* after the step */
+	for (size_t i = 0; i < ARRAY_SIZE(theirs); i++) {
+		put(f, "a", theirs[i]);
+		f->n_progress = 0;
+		assert_int_equal(change_apply(f->host, &f->plan, stop, f, &f->report), -ECANCELED);
+		expect(f, "a", theirs[i]);
+	}
+}
+
+static int rounds_and_refuses(void *arg, struct host *host, const char *path, const char *text)
+{
+	(void)arg;
+	if (strcmp(text, "two") != 0)
+		return -EBUSY;
+	host_fake_file(host, path, "three\n");
+	return 1;
+}
+
+/* A rounded value that could not be taken back is ours still at the next attempt. */
+static void test_left_by_failure(void **state)
+{
+	struct fixture *f = *state;
+	struct change_report undone = {0}, again = {0};
+
+	add(f, &plain, "b", "one", "two");
+	host_fake_on_write(f->host, rounds_and_refuses, NULL);
+	assert_int_equal(apply(f), -EIO);
+	expect(f, "b", "three");
+	assert_int_equal(change_undo_applied(f->host, &f->plan, &f->report, NULL, NULL, &undone),
+			 1);
+	assert_int_equal(undone.steps[0].result, CHANGE_REFUSED);
+	host_fake_on_write(f->host, NULL, NULL);
+	assert_int_equal(change_undo_applied(f->host, &f->plan, &undone, NULL, NULL, &again), 0);
+	expect(f, "b", "one");
+	change_report_done(&undone);
+	change_report_done(&again);
+}
+
+static int accepts_for_later(void *arg, struct host *host, const char *path, const char *text)
+{
+	unsigned *n_writes = arg;
+
+	(void)host;
+	(void)path;
+	(void)text;
+	(*n_writes)++;
+	return 1;
+}
+
+/* Shown only later: the old value is written though it is shown already. */
+static void test_deferred(void **state)
+{
+	struct fixture *f = *state;
+	unsigned n_writes = 0;
+
+	add(f, &deferred, "a", "one", "two");
+	host_fake_on_write(f->host, accepts_for_later, &n_writes);
+	assert_int_equal(apply(f), 0);
+	assert_int_equal(f->report.steps[0].result, CHANGE_PENDING);
+	assert_int_equal(undo(f), 0);
+	assert_int_equal(f->report.steps[0].result, CHANGE_EXACT);
+	assert_int_equal(n_writes, 2);
+}
+
 /* One of many is refused or has gone: the others are changed, and undone. */
 static void test_optional(void **state)
 {
@@ -550,13 +668,30 @@ static int judge(const struct CMUnitTest *tests, size_t n)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_optional),	   TEST(test_optional_lies),  TEST(test_restored),
-		TEST(test_exact),	   TEST(test_lying),	      TEST(test_refused),
-		TEST(test_partial),	   TEST(test_none_to_be_had), TEST(test_shrink_in_use),
-		TEST(test_undo_pending),   TEST(test_foreign),	      TEST(test_changed_before),
-		TEST(test_other_object),   TEST(test_retry),	      TEST(test_residue),
-		TEST(test_undo_lied_to),   TEST(test_lagging),	      TEST(test_cancel),
-		TEST(test_any_call_fails), TEST(test_undo_not_done),
+		TEST(test_optional),
+		TEST(test_optional_lies),
+		TEST(test_restored),
+		TEST(test_exact),
+		TEST(test_lying),
+		TEST(test_refused),
+		TEST(test_partial),
+		TEST(test_none_to_be_had),
+		TEST(test_shrink_in_use),
+		TEST(test_undo_pending),
+		TEST(test_foreign),
+		TEST(test_changed_before),
+		TEST(test_other_object),
+		TEST(test_retry),
+		TEST(test_residue),
+		TEST(test_undo_lied_to),
+		TEST(test_lagging),
+		TEST(test_cancel),
+		TEST(test_any_call_fails),
+		TEST(test_deferred),
+		TEST(test_left_by_failure),
+		TEST(test_restored_foreign),
+		TEST(test_cancel_beside_foreign),
+		TEST(test_undo_not_done),
 	};
 
 	return judge(tests, ARRAY_SIZE(tests));

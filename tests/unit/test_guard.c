@@ -238,6 +238,38 @@ static void test_cancel(void **state)
 	expect(f, "proc/slow_b", "1");
 }
 
+/* A deadline passes while a slow change runs: that one is cancelled, or the first would wait. */
+static void test_deadline_while_applying(void **state)
+{
+	struct fixture *f = *state;
+	struct plan first = {0};
+	uint64_t one, two;
+
+	start(f);
+	make_plan(f, &slow_class, "slow:a", "2");
+	plan_move(&first, &f->plan);
+	make_plan(f, &slow_class, "slow:b", "2");
+	for (unsigned i = 2; i < 52; i++) {
+		char from[16], to[16];
+
+		(void)snprintf(from, sizeof(from), "%u", i);
+		(void)snprintf(to, sizeof(to), "%u", i + 1);
+		assert_int_equal(plan_add_later(&f->plan, &slow_class, "slow:b", from, to, f->why,
+						sizeof(f->why)),
+				 0);
+	}
+	assert_int_equal(guard_apply(f->guard, &first, 1000000, &one), 0);
+	assert_int_equal(guard_apply(f->guard, &f->plan, 0, &two), 0);
+	plan_done(&first);
+	do {
+		assert_true(next_event(f));
+		assert_false(f->event.request == two && f->event.transaction == TRANSACTION_TRIAL);
+	} while (f->event.request != two || f->event.transaction != TRANSACTION_REFUSED);
+	wait_transaction(f, 1, TRANSACTION_REVERTED);
+	expect(f, "proc/slow_a", "1");
+	expect(f, "proc/slow_b", "1");
+}
+
 /* The program ends while a slow change runs. */
 static void test_close_while_applying(void **state)
 {
@@ -332,14 +364,23 @@ static void test_many_starts(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_undo),	   TEST(test_close),
-		TEST(test_keep),	   TEST(test_locked),
-		TEST(test_deadline),	   TEST(test_stack),
-		TEST(test_foreign),	   TEST(test_refused),
-		TEST(test_cancel),	   TEST(test_close_while_applying),
-		TEST(test_bad_run_dir),	   TEST(test_many_starts),
-		TEST(test_stack_deadline), TEST(test_lock_file_removed),
-		TEST(test_deep_stack),	   TEST(test_ids_are_not_used_again),
+		TEST(test_undo),
+		TEST(test_close),
+		TEST(test_keep),
+		TEST(test_locked),
+		TEST(test_deadline),
+		TEST(test_stack),
+		TEST(test_foreign),
+		TEST(test_refused),
+		TEST(test_cancel),
+		TEST(test_deadline_while_applying),
+		TEST(test_close_while_applying),
+		TEST(test_bad_run_dir),
+		TEST(test_many_starts),
+		TEST(test_stack_deadline),
+		TEST(test_lock_file_removed),
+		TEST(test_deep_stack),
+		TEST(test_ids_are_not_used_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
