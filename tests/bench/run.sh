@@ -10,6 +10,7 @@
 #   4. 0 to 500 virtual machines
 #   5. frames while huge pages are being allocated, ten a second asked for
 #   6. control groups: the probe of containers over 0 to 2,000 of them
+#   7. `jittertop knobs --json` over 2, 256 and 1,024 CPUs with three idle states each
 #
 # Usage: run.sh [SECONDS]; needs JT_BUILDDIR with `make bench` run there.
 set -u -o pipefail
@@ -173,4 +174,38 @@ for count in 0 10 100 500; do
 		absent "$count machines" "$(tr '\n' ' ' <"$tmp/err")"
 	fi
 	rm -rf "$tmp/vms$count"
+done
+echo
+
+# idle_states DIR CPUS: three of them for each CPU, as cpuidle shows them
+idle_states() {
+	local state
+	for ((c = 0; c < $2; c++)); do
+		for state in 0 1 2; do
+			mkdir -p "$1/sys/devices/system/cpu/cpu$c/cpuidle/state$state" || return
+			echo $((state * 50)) >"$1/sys/devices/system/cpu/cpu$c/cpuidle/state$state/latency"
+			echo 0 >"$1/sys/devices/system/cpu/cpu$c/cpuidle/state$state/disable"
+		done
+	done
+}
+
+echo "every knob listed once, the program's start and its JSON included; files opened, by strace"
+printf '%-28s%12s%12s%12s%12s\n' machine targets user_s system_s opens
+for cpus in 2 256 1024; do
+	dir=$tmp/knobs$cpus
+	if ! "$here/make-capture.sh" $cpus "$dir" || ! idle_states "$dir" $cpus; then
+		continue
+	fi
+	TIMEFORMAT='%U %S'
+	figures=$({ time timeout -k 5 120 "$build/jittertop" --root "$dir" knobs --json >"$tmp/knobs.json"; } 2>&1) || {
+		absent "$cpus CPUs" "$figures"
+		continue
+	}
+	opens=-
+	if command -v strace >/dev/null; then
+		opens=$(strace -f -e trace=openat,openat2 -o /dev/stdout "$build/jittertop" --root "$dir" knobs --json | grep -c 'openat2\?(')
+	fi
+	# shellcheck disable=SC2086,SC2183 # words by design
+	printf '%-28s%12s%12s%12s%12s\n' "$cpus CPUs" "$(grep -o '"key"' "$tmp/knobs.json" | wc -l)" $figures "$opens"
+	rm -rf "$dir"
 done
