@@ -59,11 +59,15 @@ preview_irq() {
 	await 5 shows "/proc/irq/$irq/smp_affinity_list" || fail "no preview"
 }
 
-move_irq() {
-	preview_irq
+try_irq() {
 	t send-keys Enter
 	await 5 has_affinity "$target" || fail "affinity is $(affinity), not $target"
 	await 5 shows 'trial +[0-9]+ s' || fail "no countdown"
+}
+
+move_irq() {
+	preview_irq
+	try_irq
 }
 
 # ms_until SECONDS VALUE: how long the interrupt takes to show it, in ms; nothing and 1: it does not

@@ -9,13 +9,11 @@ set -u
 program=${1:?usage: walk.sh PATH-OF-JITTERTOP}
 socket=jittertop-walk-$$
 failed=0
-irq=""
-old=""
 
 skip() { echo "SKIP: walk: $*"; exit 77; }
 fail() { echo "FAIL: $*"; failed=1; }
-t() { tmux -L "$socket" "$@"; }
-screen() { echo "--- $1"; t capture-pane -p; }
+# shellcheck source=tests/pty/screen.sh
+. "${BASH_SOURCE[0]%/*}/screen.sh"
 
 [ "$(id -u)" -eq 0 ] || skip "needs root to move an interrupt"
 # One at a time: others of our tests move the same interrupt.
@@ -25,77 +23,23 @@ lock=/tmp/jittertop-tests.lock
 command -v tmux >/dev/null || skip "no tmux here"
 command -v stress-ng >/dev/null || skip "no stress-ng here"
 
-# A CPU this interrupt may be moved to alone, and whose interrupt count does not move meanwhile.
-pick_irq()
-{
-	local dir n before after
-	for dir in /sys/kernel/irq/*; do
-		n=${dir##*/}
-		case $(cat "$dir/actions" 2>/dev/null) in
-		*-config | *-inflate | *-deflate) ;;
-		*) continue ;;
-		esac
-		[ "$(cat "/proc/irq/$n/smp_affinity_list" 2>/dev/null)" = "$(cat /sys/devices/system/cpu/online)" ] || continue
-		before=$(cat "$dir/per_cpu_count")
-		sleep 0.3
-		after=$(cat "$dir/per_cpu_count")
-		[ "$before" = "$after" ] || continue
-		irq=$n
-		return 0
-	done
-	return 1
-}
-
-affinity() { cat "/proc/irq/$irq/smp_affinity_list"; }
-
-# await SECONDS COMMAND...: polls until it is true
-await()
-{
-	local tries=$(($1 * 10))
-	shift
-	while [ "$tries" -gt 0 ]; do
-		"$@" && return 0
-		sleep 0.1
-		tries=$((tries - 1))
-	done
-	return 1
-}
-shows() { t capture-pane -p | grep -Eq -- "$1"; }
-has_affinity() { [ "$(affinity)" = "$1" ]; }
-
 finish()
 {
 	t kill-server 2>/dev/null
-	# Whatever went wrong above: the interrupt goes back where it was.
-	if [ -n "$irq" ] && [ "$(affinity)" != "$old" ]; then
-		sleep 2
-		[ "$(affinity)" = "$old" ] || echo "$old" >"/proc/irq/$irq/smp_affinity_list"
-	fi
+	put_irq_back
 }
 trap finish EXIT
 
 pick_irq || skip "no idle interrupt here that may go to every CPU"
-old=$(affinity)
-name=$(cat "/sys/kernel/irq/$irq/actions")
-target=${old%%[-,]*}
 echo "walk: irq $irq ($name), $old -> $target"
 
 start() { t new-session -d -x 160 -y 50 "LANG=C.UTF-8 TERM=screen-256color exec $program"; }
 
-move_irq()
+change_irq()
 {
-	t send-keys 3
-	await 5 shows '^ *irq .*action' || fail "no interrupt table"
-	t send-keys / "$name" Enter
-	sleep 0.5
-	t send-keys a
-	await 5 shows "irq_affinity irq:$irq" || fail "no dialog for irq $irq"
-	t send-keys C-u "$target" Enter
-	await 5 shows "/proc/irq/$irq/smp_affinity_list" || fail "no preview"
+	preview_irq
 	screen "preview: exact file, old and new value"
-	t send-keys Enter
-	await 5 has_affinity "$target" || fail "affinity is $(affinity), not $target"
-	await 5 shows 'trial +[0-9]+ s' || fail "no countdown"
+	try_irq
 }
 
 start
@@ -109,7 +53,7 @@ screen "stress-ng on cpu 1"
 shows '^ +1 +\[.*\] +([6-9][0-9]|100)%' || fail "cpu 1 does not show its load"
 wait "$stress"
 
-move_irq
+change_irq
 sleep 5
 screen "trial: strip and countdown"
 shows 'effect: irq' || fail "no effect strip"
@@ -132,7 +76,7 @@ if [ -n "$migration" ]; then
 	t send-keys Escape
 fi
 
-move_irq
+change_irq
 pid=$(t list-panes -F '#{pane_pid}')
 kill -9 "$pid"
 await 5 has_affinity "$old" || fail "not taken back after kill -9: $(affinity)"
