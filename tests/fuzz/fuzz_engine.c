@@ -13,6 +13,7 @@ static void parse(const char *text, size_t size)
 	struct container_facts facts = {0};
 	struct container_wanted wanted = {.id = ID, .facts = &facts};
 	struct container_daemon daemon = {0};
+	struct container_limits limits = {0};
 	const char *body;
 	unsigned status;
 	size_t len;
@@ -28,6 +29,10 @@ static void parse(const char *text, size_t size)
 	(void)!container_json_oci(text, size, &facts);
 	container_facts_done(&facts);
 	(void)!container_json_storage(text, size, ID, &facts);
+	if (container_json_limits(text, size, &limits) == 0) {
+		assert(strnlen(limits.cpus, sizeof(limits.cpus)) < sizeof(limits.cpus));
+		assert(strnlen(limits.mems, sizeof(limits.mems)) < sizeof(limits.mems));
+	}
 	(void)!container_json_daemon(text, size, &daemon);
 	assert(facts.pid >= 0);
 	container_facts_done(&facts);
