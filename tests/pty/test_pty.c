@@ -65,10 +65,10 @@ static void test_keys_and_quit(void **state)
 	type(&s, "7");
 	expect(&s, "available");
 	type(&s, "\t");
-	expect(&s, "why it is locked");
+	expect(&s, "knob, target");
 	type(&s, "8");
-	expect(&s, "irq_affinity");
-	type(&s, "e");
+	expect(&s, "irq_off");
+	type(&s, "/irq_off\re");
 	expect(&s, "nothing can be changed: started with --read-only");
 	type(&s, "2");
 	expect(&s, "not measured (--no-measure)");
