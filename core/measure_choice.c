@@ -61,15 +61,10 @@ static bool is_realtime(const struct task *task)
 	       task->policy == POLICY_DEADLINE;
 }
 
-static bool has_prefix(const char *text, const char *prefix)
-{
-	return !strncmp(text, prefix, strlen(prefix));
-}
-
 /* Another jittertop's threads: two that measure disturb nobody but each other. */
 static bool is_measuring(const char *comm)
 {
-	return has_prefix(comm, "jt-wake/") || has_prefix(comm, "jt-spin/") ||
+	return starts_with(comm, "jt-wake/") || starts_with(comm, "jt-spin/") ||
 	       !strcmp(comm, "jt-watch");
 }
 
@@ -77,16 +72,16 @@ static bool has_vcpu_name(const char *comm)
 {
 	size_t len = strlen(comm);
 
-	if (has_prefix(comm, "CPU ") && len > 4 && !strcmp(comm + len - 4, "/KVM"))
+	if (starts_with(comm, "CPU ") && len > 4 && !strcmp(comm + len - 4, "/KVM"))
 		return true;
-	return has_prefix(comm, "vcpu") || has_prefix(comm, "fc_vcpu") ||
-	       has_prefix(comm, "crosvm_vcpu");
+	return starts_with(comm, "vcpu") || starts_with(comm, "fc_vcpu") ||
+	       starts_with(comm, "crosvm_vcpu");
 }
 
 /* libvirt and Proxmox start it under these names; comm is cut after 15 characters. */
 static bool is_qemu(const char *comm)
 {
-	return has_prefix(comm, "qemu-system") || has_prefix(comm, "qemu-kvm") ||
+	return starts_with(comm, "qemu-system") || starts_with(comm, "qemu-kvm") ||
 	       !strcmp(comm, "kvm");
 }
 

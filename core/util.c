@@ -77,6 +77,11 @@ static int compare_digits(const char **a, const char **b)
 	return order;
 }
 
+bool starts_with(const char *text, const char *prefix)
+{
+	return !strncmp(text, prefix, strlen(prefix));
+}
+
 uint64_t text_hash(const char *text, size_t len)
 {
 	uint64_t hash = UINT64_C(0xcbf29ce484222325);

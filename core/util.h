@@ -6,6 +6,7 @@
 #define JT_CORE_UTIL_H
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -32,6 +33,8 @@ void fd_closep(int *fd);
 
 /* strcmp() in which runs of digits compare as numbers: "cpu:2" before "cpu:10". */
 int natural_compare(const char *a, const char *b);
+
+bool starts_with(const char *text, const char *prefix);
 
 /* FNV-1a, 64 bits: to see whether a text is still the same one; not against those who want it to
  * collide. */

@@ -20,6 +20,10 @@ struct export_list {
 	size_t n_steps;
 };
 
+/* "/proc/sys/net/core/busy_poll" as sysctl(8) names it: a dot in a name (an interface) and the
+ * slash change places. False: no sysctl, or longer than size. */
+bool export_sysctl_name(const struct export_step *step, char *buf, size_t size);
+
 /* Everything below prints to stdout. */
 void export_sh(const struct export_list *list, const char *hostname);
 void export_systemd(const struct export_list *list, const char *hostname);

@@ -24,11 +24,6 @@ static const struct {
 	{"/sys/devices/virtual/workqueue/cpumask", "workqueue.unbound_cpus"},
 };
 
-static bool starts_with(const char *text, const char *prefix)
-{
-	return !strncmp(text, prefix, strlen(prefix));
-}
-
 /* What the parameter takes: a CPU list where the file has a mask. */
 static const char *value_of(const struct export_step *step, char *buf, size_t size)
 {
@@ -43,13 +38,11 @@ static const char *value_of(const struct export_step *step, char *buf, size_t si
 /* proc/sys/net/core/busy_poll -> sysctl.net.core.busy_poll=50 (since 5.8) */
 static bool sysctl_word(const struct export_step *step, char *buf, size_t size)
 {
-	static const char sysctl[] = "/proc/sys/";
+	char name[sizeof(step->path)];
 
-	if (!starts_with(step->path, sysctl) || strpbrk(step->new_value, " \t"))
+	if (!export_sysctl_name(step, name, sizeof(name)) || strpbrk(step->new_value, " \t"))
 		return false;
-	int n = snprintf(buf, size, "sysctl.%s=%s", step->path + strlen(sysctl), step->new_value);
-	for (char *c = buf; *c && *c != '='; c++)
-		*c = (char)(*c == '/' ? '.' : *c == '.' && c > buf + strlen("sysctl.") ? '/' : *c);
+	int n = snprintf(buf, size, "sysctl.%s=%s", name, step->new_value);
 	return n > 0 && (size_t)n < size;
 }
 

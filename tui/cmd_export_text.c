@@ -197,14 +197,21 @@ void export_systemd(const struct export_list *list, const char *hostname)
 
 /* --- tuned --- */
 
-static bool starts_with(const char *text, const char *prefix)
+bool export_sysctl_name(const struct export_step *step, char *buf, size_t size)
 {
-	return !strncmp(text, prefix, strlen(prefix));
+	static const char sysctl[] = "/proc/sys/";
+
+	if (!starts_with(step->path, sysctl))
+		return false;
+	int n = snprintf(buf, size, "%s", step->path + strlen(sysctl));
+	for (char *c = buf; *c; c++)
+		*c = (char)(*c == '/' ? '.' : *c == '.' ? '/' : *c);
+	return n > 0 && (size_t)n < size;
 }
 
 void export_tuned(const struct export_list *list, const char *hostname)
 {
-	static const char sysctl[] = "/proc/sys/";
+	char name[sizeof(list->steps->path)];
 	size_t n_rest = 0;
 
 	printf("# Settings made with jittertop on %s: /etc/tuned/jittertop/tuned.conf\n"
@@ -213,12 +220,8 @@ void export_tuned(const struct export_list *list, const char *hostname)
 	for (size_t i = 0; i < list->n_steps; i++) {
 		const struct export_step *step = &list->steps[i];
 
-		if (!starts_with(step->path, sysctl))
-			continue;
-		/* A dot in a name (an interface) and the slash change places: sysctl(8). */
-		for (const char *c = step->path + strlen(sysctl); *c; c++)
-			putchar(*c == '/' ? '.' : *c == '.' ? '/' : *c);
-		printf("=%s\n", step->new_value);
+		if (export_sysctl_name(step, name, sizeof(name)))
+			printf("%s=%s\n", name, step->new_value);
 	}
 	printf("\n[sysfs]\n");
 	for (size_t i = 0; i < list->n_steps; i++) {
@@ -226,7 +229,7 @@ void export_tuned(const struct export_list *list, const char *hostname)
 
 		if (starts_with(step->path, "/sys/"))
 			printf("%s=%s\n", step->path, step->new_value);
-		else if (!starts_with(step->path, sysctl))
+		else if (!export_sysctl_name(step, name, sizeof(name)))
 			n_rest++;
 	}
 	if (n_rest == 0)

@@ -616,30 +616,7 @@ static void test_optional_lies(void **state)
  * must then fail (tests/unit/test_change_unread in Makefile.am).
  */
 
-int __real_step_read(struct host *host, const struct step_class *class, const char *object,
-		     char *buf, size_t size);
-int __wrap_step_read(struct host *host, const struct step_class *class, const char *object,
-		     char *buf, size_t size);
-int __real_host_write(struct host *host, const char *path, const char *text);
-int __wrap_host_write(struct host *host, const char *path, const char *text);
-
-static char believed[PLAN_VALUE_MAX];
-
-int __wrap_host_write(struct host *host, const char *path, const char *text)
-{
-	(void)snprintf(believed, sizeof(believed), "%s", text);
-	return __real_host_write(host, path, text);
-}
-
-int __wrap_step_read(struct host *host, const struct step_class *class, const char *object,
-		     char *buf, size_t size)
-{
-	if (!believed[0])
-		return __real_step_read(host, class, object, buf, size);
-	(void)snprintf(buf, size, "%s", believed);
-	believed[0] = '\0';
-	return 0;
-}
+#include "tests/unit/unread.h"
 
 /* What a failing run prints is not shown: it would be taken for a failure. */
 static int judge(const struct CMUnitTest *tests, size_t n)
